@@ -1,0 +1,40 @@
+// The one table of test suites, in the order in which they run.
+//
+//   tests           folders below test/ whose *.test.ts files mocha runs; `rest` means: all that no other suite names
+//   entry, command  instead of tests: a script that passes with exit code 0, there when its entry file exists
+//   nodes           Node.js versions to run on, one after another; `current` is the one that runs the script
+//   environment     further versions, handed to the tests as paths in environment variables
+//   programs        system programs, handed over as MOSQUITTO and CHROMIUM
+//   timeoutSeconds  for one run; after it everything that the run started is killed
+export const suites = [
+  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], timeoutSeconds: 90 },
+  { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 120 },
+  { name: 'broker', tests: ['broker'], programs: ['mosquitto'], timeoutSeconds: 180 },
+  {
+    name: 'simulate',
+    entry: 'test/simulation/main.ts',
+    command: ['scripts/simulate.mjs', '--seconds', '60'],
+    timeoutSeconds: 100,
+  },
+  { name: 'crash', tests: ['crash'], programs: ['mosquitto'], timeoutSeconds: 360 },
+  {
+    name: 'pack',
+    tests: ['pack'],
+    environment: {
+      NODE_20: { node: '20.15.0' },
+      NODE_24: { node: '24' },
+      NODE_RED_4: { nodeRed: 4 },
+      NODE_RED_5: { nodeRed: 5 },
+    },
+    timeoutSeconds: 180,
+  },
+  {
+    name: 'browser',
+    tests: ['browser'],
+    programs: ['mosquitto', 'chromium'],
+    timeoutSeconds: 150,
+  },
+];
+
+/** All suites together must end within this time. */
+export const budgetSeconds = 19 * 60;

@@ -1,0 +1,164 @@
+import { Backoff } from '../connection/backoff';
+import type { ConnackDetails, Connect, Connection, ConnectionEnd, ConnectionOptions } from '../connection/types';
+import type { ConnectionLimits, InboundPacket, OutboundPacket } from '../session/packets';
+import type { Scheduler } from '../store/scheduler';
+
+/** A connection that stands this long has proved good: the next failure starts with a short delay again. */
+const PROVEN_AFTER_MS = 30_000;
+
+export type LinkState =
+  | { kind: 'idle' }
+  | { kind: 'connecting' }
+  | { kind: 'up'; since: number }
+  /** The next attempt comes at `retryAt`. */
+  | { kind: 'waiting'; retryAt: number };
+
+export interface LinkEvents {
+  up(limits: ConnectionLimits, connack: ConnackDetails): void;
+  packets(packets: InboundPacket[]): void;
+  congested(congested: boolean): void;
+  /** A connection that was up, or an attempt (`wasUp` false), ended. */
+  down(end: ConnectionEnd, wasUp: boolean): void;
+  state(state: LinkState): void;
+}
+
+export interface LinkCounters {
+  attempts: number;
+  successes: number;
+  failures: number;
+  reconnections: number;
+  bytesSent: number;
+  bytesReceived: number;
+  lastConnectAt: number;
+  lastDisconnectAt: number;
+}
+
+/** Keeps one connection at a time and, while wanted, makes the next one after a back-off. */
+export class Link {
+  readonly counters: LinkCounters = {
+    attempts: 0,
+    successes: 0,
+    failures: 0,
+    reconnections: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    lastConnectAt: 0,
+    lastDisconnectAt: 0,
+  };
+  #state: LinkState = { kind: 'idle' };
+  #wanted = false;
+  #connection: Connection | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #whenIdle: (() => void)[] = [];
+  readonly #backoff: Backoff;
+
+  constructor(
+    private readonly connect: Connect,
+    private readonly options: () => ConnectionOptions,
+    private readonly events: LinkEvents,
+    private readonly scheduler: Scheduler,
+    random: () => number,
+    maxDelayMs: number,
+  ) {
+    this.#backoff = new Backoff({ maxMs: maxDelayMs, random });
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  get bufferedBytes(): number {
+    return this.#connection?.bufferedBytes ?? 0;
+  }
+
+  /** Bytes of this and all earlier connections. */
+  get bytes(): { sent: number; received: number } {
+    const { sent, received } = this.#connection?.bytes ?? { sent: 0, received: 0 };
+    return { sent: this.counters.bytesSent + sent, received: this.counters.bytesReceived + received };
+  }
+
+  /** Connects now, and again whenever the connection ends, until `stop`. */
+  start(): void {
+    this.#wanted = true;
+    if (this.#connection === undefined) this.#attempt();
+  }
+
+  /** Ends the connection and stays down. Resolves when it is closed. */
+  stop(options: { force?: boolean; sessionExpiryInterval?: number } = {}): Promise<void> {
+    this.#wanted = false;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#backoff.reset();
+    if (this.#connection === undefined) {
+      this.#setState({ kind: 'idle' });
+      return Promise.resolve();
+    }
+    const closed = new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#connection.end(options);
+    return closed;
+  }
+
+  /** Ends the present connection because of what the peer did or did not do; another one follows after a back-off. */
+  drop(cause: ConnectionEnd): void {
+    this.#connection?.end({ ...(cause.reasonCode === undefined ? {} : { reasonCode: cause.reasonCode }), cause });
+  }
+
+  /** The peer has acknowledged something. */
+  proven(): void {
+    this.#backoff.reset();
+  }
+
+  send(packet: OutboundPacket): void {
+    this.#connection?.send(packet);
+  }
+
+  flush(): void {
+    this.#connection?.flush();
+  }
+
+  #attempt(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.counters.attempts += 1;
+    if (this.counters.successes > 0) this.counters.reconnections += 1;
+    this.#setState({ kind: 'connecting' });
+    let wasUp = false;
+    this.#connection = this.connect(this.options(), {
+      up: (limits, connack) => {
+        wasUp = true;
+        this.counters.successes += 1;
+        this.counters.lastConnectAt = this.scheduler.now();
+        this.#cancelTimer = this.scheduler.after(PROVEN_AFTER_MS, () => this.#backoff.reset());
+        this.#setState({ kind: 'up', since: this.counters.lastConnectAt });
+        this.events.up(limits, connack);
+      },
+      packets: (packets) => this.events.packets(packets),
+      congested: (congested) => this.events.congested(congested),
+      down: (end) => this.#down(end, wasUp),
+    });
+  }
+
+  #down(end: ConnectionEnd, wasUp: boolean): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.counters.bytesSent += this.#connection?.bytes.sent ?? 0;
+    this.counters.bytesReceived += this.#connection?.bytes.received ?? 0;
+    this.#connection = undefined;
+    if (wasUp) this.counters.lastDisconnectAt = this.scheduler.now();
+    else if (end.kind !== 'ended') this.counters.failures += 1;
+    if (this.#wanted) {
+      const delayMs = this.#backoff.next();
+      this.#setState({ kind: 'waiting', retryAt: this.scheduler.now() + delayMs });
+      this.#cancelTimer = this.scheduler.after(delayMs, () => this.#attempt(), true);
+    } else {
+      this.#setState({ kind: 'idle' });
+    }
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+    this.events.down(end, wasUp);
+  }
+
+  #setState(state: LinkState): void {
+    this.#state = state;
+    this.events.state(state);
+  }
+}

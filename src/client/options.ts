@@ -1,0 +1,46 @@
+import type { Connect, ConnectionOptions, WillMessage } from '../connection/types';
+import type { Scheduler } from '../store/scheduler';
+import type { SessionOpener } from './ports';
+
+export interface SessionClientOptions {
+  clientId: string;
+  /** Where the session lives; `openSessionStore` makes one on disk. */
+  store: SessionOpener;
+  /** The broker, and how to reach it. `clean` true gives up what the broker keeps, never the queue. */
+  connection: Omit<ConnectionOptions, 'clientId'>;
+  /** Seconds after the last access at which the stored session expires; 0: never; absent: the store's default. */
+  expiryInterval?: number;
+  /** At most this many unacknowledged PUBLISH (fewer if the broker says so). Default 100. */
+  maxInflight?: number;
+  /** Bytes of stored messages. Default 1 GiB. */
+  maxBytes?: number;
+  /** Default `reject`. */
+  whenFull?: 'reject' | 'dropOldest';
+  /** What becomes of unacknowledged messages when the broker lost its session. Default `republish`. */
+  onSessionLost?: 'republish' | 'discard';
+  /** Longest pause between two connection attempts, in milliseconds. Default 30,000. */
+  maxReconnectDelayMs?: number;
+  /** Published on every connection, past the queue, and never re-sent. */
+  birth?: WillMessage;
+  /** Published before a connection is ended on purpose. */
+  close?: WillMessage;
+  /** For tests and simulations. */
+  environment?: Partial<ClientEnvironment>;
+}
+
+export interface ClientEnvironment {
+  connect: Connect;
+  scheduler: Scheduler;
+  /** From 0 (included) to 1 (excluded). */
+  random: () => number;
+}
+
+export const DEFAULT_MAX_INFLIGHT = 100;
+export const DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
+export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
+/** What we announce to an MQTT 5 broker: QoS 1 and 2 messages we take before we have acknowledged the first. */
+export const INBOUND_RECEIVE_MAXIMUM = 1_000;
+/** Publishes that may wait while the session is being opened. */
+export const EARLY_PUBLISHES_MAX = 10_000;
+/** How soon a session that could not be opened is tried again. */
+export const REOPEN_MS = 1_000;

@@ -1,0 +1,401 @@
+import type { Duplex } from 'node:stream';
+import type { IConnectPacket, IDisconnectPacket } from 'mqtt-packet';
+import { SessionError } from '../errors';
+import type { InboundPacket, OutboundPacket } from '../session/packets';
+import { type BrokerAddress, parseBrokerUrl } from './broker-address';
+import {
+  closedBeforeConnackError,
+  closedError,
+  halfOpenError,
+  protocolError,
+  refusedError,
+  serverDisconnectError,
+  timeoutError,
+  unreachableError,
+} from './broker-errors';
+import { type ConnackPacket, type DisconnectPacket, decodePacket, type ServerPacket } from './decode';
+import { PacketEncoder } from './encode';
+import { FrameReader } from './frame-reader';
+import { KeepAlive } from './keep-alive';
+import { detailsOf, limitsOf } from './limits';
+import { ProtocolViolation } from './protocol-violation';
+import { openStream } from './stream';
+import { systemTimers, type Timers } from './timers';
+import { TopicAliases } from './topic-aliases';
+import type { Connect, Connection, ConnectionEnd, ConnectionEvents, ConnectionOptions } from './types';
+import { WriteQueue } from './write-queue';
+
+const CONNECT_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 2_000;
+const CONGESTED_ABOVE_BYTES = 1024 * 1024;
+const CONGESTED_BELOW_BYTES = 256 * 1024;
+
+/** A `Connect` on the given timers. */
+export function createConnect(timers: Timers): Connect {
+  return (options, events) => {
+    const connection = new BrokerConnection(options, events, timers);
+    connection.open();
+    return connection;
+  };
+}
+
+/** Starts a connection attempt over the network. */
+export const openConnection: Connect = createConnect(systemTimers);
+
+/**
+ * - `opening`: the stream is being made; then CONNECT was written, and nothing but CONNACK may come
+ * - `up`: after CONNACK
+ * - `ending`: DISCONNECT is written; nothing is sent (MQTT-3.14.4-1 (3.1.1 and 5.0)), nothing is delivered
+ * - `down`: told the owner
+ */
+type State = 'opening' | 'up' | 'ending' | 'down';
+
+class BrokerConnection implements Connection {
+  readonly bytes = { sent: 0, received: 0 };
+  readonly #options: ConnectionOptions;
+  readonly #events: ConnectionEvents;
+  readonly #timers: Timers;
+  readonly #frames: FrameReader;
+  readonly #aliases: TopicAliases;
+  readonly #encoder: PacketEncoder;
+  readonly #keepAlive: KeepAlive;
+  #state: State = 'opening';
+  #address: BrokerAddress | undefined;
+  #stream: Duplex | undefined;
+  #queue: WriteQueue | undefined;
+  #isOpen = false;
+  #isCongested = false;
+  #end: ConnectionEnd | undefined;
+  #cancelTimeout: (() => void) | undefined;
+
+  // One PUBLISH and one PINGREQ at a time are watched: their answers confirm all bytes in front of them.
+  #confirmedBytes = 0;
+  #watchedIdentifier = 0;
+  #watchedPublishBytes = 0;
+  #watchedPingBytes = 0;
+
+  constructor(options: ConnectionOptions, events: ConnectionEvents, timers: Timers) {
+    this.#options = options;
+    this.#events = events;
+    this.#timers = timers;
+    this.#encoder = new PacketEncoder(options.protocolVersion);
+    const announced = options.protocolVersion === 5 ? options.properties : undefined;
+    this.#frames = new FrameReader(announced?.maximumPacketSize as number | undefined);
+    this.#aliases = new TopicAliases((announced?.topicAliasMaximum as number | undefined) ?? 0);
+    this.#keepAlive = new KeepAlive(timers, this.#traffic(), {
+      ping: () => this.#ping(),
+      halfOpen: () => this.#halfOpen(),
+    });
+  }
+
+  get bufferedBytes(): number {
+    return this.#encoder.bytes + (this.#queue?.bufferedBytes ?? 0);
+  }
+
+  /** Starts the attempt; to be called once. */
+  open(): void {
+    try {
+      this.#address = parseBrokerUrl(this.#options.url);
+      this.#encoder.append(connectPacket(this.#options, this.#address));
+      const { stream, openEvent } = openStream(this.#address, this.#options);
+      this.#attach(stream);
+      if (openEvent) stream.once(openEvent, () => this.#opened());
+      else this.#opened();
+    } catch (error) {
+      this.#failLater(error instanceof SessionError ? error : unreachableError(this.#broker, toError(error)));
+      return;
+    }
+    const timeoutMs = this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+    this.#cancelTimeout = this.#timers.after(timeoutMs, () => {
+      this.#finish({ kind: 'unreachable', error: timeoutError(this.#broker, timeoutMs, this.#isOpen) });
+    });
+  }
+
+  /** Ignored before `up`, too. @throws SessionError `ERR_PACKET_INVALID`; nothing of the packet is sent then. */
+  send(packet: OutboundPacket): void {
+    if (this.#state !== 'up') return;
+    this.#encoder.append(packet);
+    if (packet.cmd === 'publish' && packet.qos > 0 && this.#watchedIdentifier === 0) {
+      this.#watchedIdentifier = packet.messageId ?? 0;
+      this.#watchedPublishBytes = this.#acceptedBytes;
+    }
+  }
+
+  flush(): void {
+    if (this.#state !== 'up') return;
+    this.#write();
+    if (!this.#isCongested && this.bufferedBytes > CONGESTED_ABOVE_BYTES) {
+      this.#isCongested = true;
+      this.#events.congested(true);
+    }
+  }
+
+  end(options: Parameters<Connection['end']>[0] = {}): void {
+    if (this.#state === 'down') return;
+    const { force = false, reasonCode = 0, sessionExpiryInterval, cause = { kind: 'ended' } } = options;
+    if (this.#state === 'up' && !force) {
+      this.#disconnect(cause, reasonCode, sessionExpiryInterval);
+      return;
+    }
+    if (this.#state === 'ending' && !force) return;
+    this.#end ??= cause;
+    this.#state = 'ending';
+    this.#stream?.destroy();
+    // Not from inside the owner's own call.
+    process.nextTick(() => this.#finish(this.#end as ConnectionEnd));
+  }
+
+  get #broker(): string {
+    return this.#address?.name ?? 'with an unreadable address';
+  }
+
+  get #acceptedBytes(): number {
+    return this.#encoder.bytes + (this.#queue?.acceptedBytes ?? 0);
+  }
+
+  #traffic() {
+    const connection = this;
+    return {
+      get receivedBytes() {
+        return connection.bytes.received;
+      },
+      get acceptedBytes() {
+        return connection.#queue?.acceptedBytes ?? 0;
+      },
+      get takenBytes() {
+        return connection.#queue?.takenBytes ?? 0;
+      },
+      get confirmedBytes() {
+        return connection.#confirmedBytes;
+      },
+    };
+  }
+
+  #attach(stream: Duplex): void {
+    this.#stream = stream;
+    this.#queue = new WriteQueue(stream, () => this.#taken());
+    // The listener stays: some streams report an error again after they were destroyed.
+    stream.on('error', (error: Error) => this.#lost(error));
+    // Both: with a write stuck, a stream that the peer has ended is never closed.
+    stream.on('end', () => this.#lost(undefined));
+    stream.on('close', () => this.#lost(undefined));
+    stream.on('data', (chunk: Buffer) => this.#received(chunk));
+  }
+
+  #opened(): void {
+    if (this.#state !== 'opening') return;
+    this.#isOpen = true;
+    this.#write();
+  }
+
+  #write(): void {
+    if (this.#encoder.bytes > 0) this.#queue?.write(this.#encoder.take());
+  }
+
+  #taken(): void {
+    this.bytes.sent = this.#queue?.takenBytes ?? 0;
+    if (this.#state === 'ending' && this.bufferedBytes === 0) {
+      this.#stream?.end();
+    } else if (this.#state === 'up' && this.#isCongested && this.bufferedBytes < CONGESTED_BELOW_BYTES) {
+      this.#isCongested = false;
+      this.#events.congested(false);
+    }
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#state === 'ending' || this.#state === 'down') return;
+    this.bytes.received += chunk.length;
+    const packets: InboundPacket[] = [];
+    let violation: ProtocolViolation | undefined;
+    let disconnect: DisconnectPacket | undefined;
+    try {
+      this.#frames.read(chunk, (buffer, start, body, end) => {
+        const packet = decodePacket(buffer, start, body, end, this.#options.protocolVersion);
+        if (packet.cmd === 'disconnect') disconnect = packet;
+        else this.#accept(packet, packets);
+        return disconnect === undefined && this.#state === 'up';
+      });
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      violation = error;
+    }
+    if (packets.length > 0 && this.#isUp()) this.#events.packets(packets);
+    // The owner may have ended the connection meanwhile.
+    if (disconnect) this.#serverDisconnected(disconnect);
+    else if (violation) this.#violated(violation);
+  }
+
+  /** A method, because TypeScript does not see that a callback may change the state. */
+  #isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  #accept(packet: Exclude<ServerPacket, DisconnectPacket>, packets: InboundPacket[]): void {
+    if (packet.cmd === 'connack') {
+      if (this.#state === 'up') throw new ProtocolViolation(0x82, 'it sent a second CONNACK');
+      this.#connected(packet);
+      return;
+    }
+    if (packet.cmd === 'auth') {
+      throw new ProtocolViolation(0x82, 'it asked for extended authentication, which was not offered');
+    }
+    // MQTT-3.2.0-1 (3.1.1 and 5.0)
+    if (this.#state !== 'up') throw new ProtocolViolation(0x82, `it sent ${packet.cmd.toUpperCase()} before CONNACK`);
+    switch (packet.cmd) {
+      case 'pingresp':
+        if (this.#watchedPingBytes > 0) this.#confirmedBytes = Math.max(this.#confirmedBytes, this.#watchedPingBytes);
+        this.#watchedPingBytes = 0;
+        return;
+      case 'puback':
+      case 'pubrec':
+        if (packet.messageId === this.#watchedIdentifier) {
+          this.#confirmedBytes = Math.max(this.#confirmedBytes, this.#watchedPublishBytes);
+          this.#watchedIdentifier = 0;
+        }
+        break;
+      case 'publish':
+        this.#aliases.resolve(packet);
+        break;
+    }
+    packets.push(packet);
+  }
+
+  #connected(connack: ConnackPacket): void {
+    const { clientId, protocolVersion, clean, keepalive } = this.#options;
+    const { reasonCode } = connack;
+    if (reasonCode !== 0) {
+      const { reasonString, serverReference } = (connack.properties ?? {}) as ServerReasons;
+      this.#finish({
+        kind: 'refused',
+        reasonCode,
+        ...(reasonString !== undefined && { reasonString }),
+        ...(serverReference !== undefined && { serverReference }),
+        error: refusedError(this.#broker, clientId, reasonCode, protocolVersion, reasonString),
+      });
+      return;
+    }
+    // MQTT-3.2.2-2 (5.0); 3.1.1 puts the same duty on the server (MQTT-3.2.2-1) without telling the client to check.
+    if (protocolVersion === 5 && clean && connack.sessionPresent) {
+      throw new ProtocolViolation(0x82, 'it answered Clean Start with Session Present');
+    }
+    this.#cancelTimeout?.();
+    this.#state = 'up';
+    this.#confirmedBytes = this.#acceptedBytes;
+    const details = detailsOf(connack);
+    this.#keepAlive.start(details.serverKeepAlive ?? keepalive);
+    this.#events.up(limitsOf(connack, { protocolVersion, clean }), details);
+  }
+
+  #serverDisconnected({ reasonCode, properties }: DisconnectPacket): void {
+    if (this.#state !== 'up' && this.#state !== 'opening') return;
+    const { reasonString, serverReference } = (properties ?? {}) as ServerReasons;
+    this.#finish({
+      kind: 'server-disconnect',
+      reasonCode,
+      ...(reasonString !== undefined && { reasonString }),
+      ...(serverReference !== undefined && { serverReference }),
+      error: serverDisconnectError(this.#broker, this.#options.clientId, reasonCode, reasonString),
+    });
+  }
+
+  #violated(violation: ProtocolViolation): void {
+    const cause: ConnectionEnd = { kind: 'protocol-error', error: protocolError(this.#broker, violation) };
+    if (this.#options.protocolVersion === 5 && this.#state === 'up') this.#disconnect(cause, violation.reasonCode);
+    // Without DISCONNECT: before MQTT 5 it would stop the will message (MQTT-3.14.4-3 (3.1.1)).
+    else if (this.#state === 'up' || this.#state === 'opening') this.#finish(cause);
+  }
+
+  #ping(): void {
+    this.#encoder.append({ cmd: 'pingreq' });
+    if (this.#watchedPingBytes === 0) this.#watchedPingBytes = this.#acceptedBytes;
+    this.flush();
+  }
+
+  #halfOpen(): void {
+    this.#finish({ kind: 'ping-timeout', error: halfOpenError(this.#broker, this.#options.keepalive) });
+  }
+
+  /** Writes DISCONNECT behind what was sent, and closes. */
+  #disconnect(cause: ConnectionEnd, reasonCode: number, sessionExpiryInterval?: number): void {
+    this.#encoder.append(disconnectPacket(this.#options.protocolVersion, reasonCode, sessionExpiryInterval));
+    this.#state = 'ending';
+    this.#end = cause;
+    this.#keepAlive.stop();
+    this.#cancelTimeout = this.#timers.after(END_TIMEOUT_MS, () => this.#finish(cause));
+    this.#write();
+  }
+
+  /** The stream ended or failed. */
+  #lost(error: Error | undefined): void {
+    switch (this.#state) {
+      case 'opening':
+        this.#finish({
+          kind: 'unreachable',
+          error: error ? unreachableError(this.#broker, error) : closedBeforeConnackError(this.#broker),
+        });
+        break;
+      case 'up':
+        this.#finish({ kind: 'closed', error: closedError(this.#broker, error) });
+        break;
+      case 'ending':
+        this.#finish(this.#end as ConnectionEnd);
+        break;
+      case 'down':
+        break;
+    }
+  }
+
+  #failLater(error: SessionError): void {
+    process.nextTick(() => this.#finish(this.#end ?? { kind: 'unreachable', error }));
+  }
+
+  #finish(end: ConnectionEnd): void {
+    if (this.#state === 'down') return;
+    this.#state = 'down';
+    this.#keepAlive.stop();
+    this.#cancelTimeout?.();
+    this.#stream?.destroy();
+    this.#events.down(end);
+  }
+}
+
+interface ServerReasons {
+  reasonString?: string;
+  serverReference?: string;
+}
+
+function connectPacket(options: ConnectionOptions, address: BrokerAddress): IConnectPacket {
+  const { clientId, protocolVersion, clean, keepalive, will, properties } = options;
+  const hasOwnCredentials = options.username !== undefined;
+  const password = hasOwnCredentials ? options.password : (options.password ?? address.password);
+  const username = options.username ?? address.username ?? (password === undefined ? undefined : '');
+  return {
+    cmd: 'connect',
+    protocolId: protocolVersion === 3 ? 'MQIsdp' : 'MQTT',
+    protocolVersion,
+    clean,
+    keepalive,
+    clientId,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password: Buffer.from(password) }),
+    ...(will && { will: will as NonNullable<IConnectPacket['will']> }),
+    ...(protocolVersion === 5 && properties && { properties: properties as NonNullable<IConnectPacket['properties']> }),
+  };
+}
+
+function disconnectPacket(
+  protocolVersion: 3 | 4 | 5,
+  reasonCode: number,
+  sessionExpiryInterval: number | undefined,
+): IDisconnectPacket {
+  if (protocolVersion !== 5) return { cmd: 'disconnect' };
+  return {
+    cmd: 'disconnect',
+    reasonCode,
+    ...(sessionExpiryInterval !== undefined && { properties: { sessionExpiryInterval } }),
+  };
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

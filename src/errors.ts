@@ -1,0 +1,68 @@
+/**
+ * Stable codes of the errors this library raises itself; scripts may rely on them, never on the text.
+ * Errors of the operating system keep their own codes (`ENOSPC`, `EIO`, ...).
+ */
+export type SessionErrorCode =
+  // store
+  | 'ERR_STORE_PATH'
+  | 'ERR_STORE_FULL'
+  | 'ERR_STORE_CLOSED'
+  | 'ERR_SESSION_LOCKED'
+  | 'ERR_SESSION_LOST'
+  | 'ERR_SESSION_VERSION'
+  | 'ERR_SESSION_CLOSED'
+  | 'ERR_CLIENT_ID'
+  | 'ERR_CLIENT_ID_FILE'
+  // journal
+  | 'ERR_JOURNAL_DAMAGED'
+  | 'ERR_JOURNAL_CLOSED'
+  | 'ERR_RECORD_INVALID'
+  // publishing and subscribing
+  | 'ERR_TOPIC'
+  | 'ERR_FILTER'
+  | 'ERR_PAYLOAD'
+  | 'ERR_QUEUE_FULL'
+  | 'ERR_STORE_BUSY'
+  | 'ERR_MESSAGE_REFUSED'
+  | 'ERR_MESSAGE_EXPIRED'
+  | 'ERR_MESSAGE_TOO_LARGE'
+  | 'ERR_MESSAGE_RETAIN'
+  | 'ERR_MESSAGE_DROPPED'
+  | 'ERR_MESSAGE_DISCARDED'
+  | 'ERR_SUBSCRIPTION_REFUSED'
+  | 'ERR_TIMEOUT'
+  // session files
+  | 'ERR_MCPS_TRUNCATED'
+  | 'ERR_MCPS_MAGIC'
+  | 'ERR_MCPS_VERSION'
+  | 'ERR_MCPS_COUNT'
+  | 'ERR_MCPS_LENGTH'
+  | 'ERR_MCPS_UTF8'
+  | 'ERR_MCPS_TRAILING'
+  | 'ERR_MCPS_IDENTIFIER'
+  | 'ERR_MCPS_QOS'
+  | 'ERR_MCPS_VALUE'
+  | 'ERR_MCPS_CHECKSUM'
+  | 'ERR_MCPS_SECTION';
+
+/** An error with a stable `code`. The message says what failed, where, why, and what to do. */
+export class SessionError extends Error {
+  override readonly name: string = 'SessionError';
+  /** Facts behind the message (path, client id, holder, ...), for programs. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    readonly code: SessionErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.details = options.details ?? {};
+  }
+}
+
+/** The `code` of an error of this library or of the operating system; undefined for anything else. */
+export function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

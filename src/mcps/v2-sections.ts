@@ -1,0 +1,227 @@
+/**
+ * What is inside each section of a snapshot. A section is read completely or it is an error: bytes are never ignored
+ * inside a known section, and new content gets a new section, so that older readers know what they do not know.
+ */
+import type { OpenMessageState, SessionState, Subscription, SubscriptionState } from '../session/state';
+import { ByteReader } from './byte-reader';
+import { ByteWriter } from './byte-writer';
+import { McpsError } from './mcps-error';
+import { readMessage, readText, writeMessage } from './v2-message';
+
+/** Where the journal of a session stands. `uid` has 16 bytes. */
+export interface SnapshotJournal {
+  uid: Buffer;
+  epoch: number;
+  /** `length`: valid bytes of a sealed segment, 0 for the one that is open. */
+  segments: { number: number; firstSequence: number; length: number }[];
+}
+
+/** Sections with this bit must be known to the reader; others may be skipped. */
+export const REQUIRED_BIT = 0x8000;
+
+export const SectionId = {
+  Counters: 0x8001,
+  Subscriptions: 0x8002,
+  Received: 0x8003,
+  Journal: 0x8004,
+  Open: 0x8005,
+  Paused: 0x8006,
+  Broker: 0x8007,
+  Window: 0x0008,
+  End: 0xffff,
+} as const;
+
+const UID_BYTES = 16;
+const SUBSCRIPTION_BYTES_MIN = 16;
+const SEGMENT_BYTES = 20;
+const OPEN_BYTES_MIN = 20;
+// Stored as their number; a number is never given to another name.
+const PHASES: Record<OpenMessageState['phase'], number> = { published: 0, released: 1, requeued: 2 };
+const SUBSCRIPTION_STATES: Record<SubscriptionState, number> = {
+  requested: 0,
+  active: 1,
+  inactive: 2,
+  deactivating: 3,
+  removing: 4,
+};
+
+type Counters = Pick<
+  SessionState,
+  'sequence' | 'mark' | 'queueAfter' | 'stored' | 'oldestEnqueuedAt' | 'adoptedUntil'
+>;
+
+interface SectionFormat<T> {
+  write(writer: ByteWriter, value: T): void;
+  read(reader: ByteReader): T;
+}
+
+export const counters: SectionFormat<Counters> = {
+  write(writer, state) {
+    writer.u64(state.sequence, 'sequence');
+    writer.u64(state.mark, 'mark');
+    writer.u64(state.queueAfter, 'queue start');
+    writer.u64(state.adoptedUntil, 'adopted until');
+    writer.u64(state.stored.count, 'stored messages');
+    writer.u64(state.stored.bytes, 'stored bytes');
+    writer.f64(state.oldestEnqueuedAt, 'oldest enqueue time');
+  },
+  read(reader) {
+    return {
+      sequence: reader.u64('sequence'),
+      mark: reader.u64('mark'),
+      queueAfter: reader.u64('queue start'),
+      adoptedUntil: reader.u64('adopted until'),
+      stored: { count: reader.u64('stored messages'), bytes: reader.u64('stored bytes') },
+      oldestEnqueuedAt: reader.f64('oldest enqueue time'),
+    };
+  },
+};
+
+export const subscriptions: SectionFormat<Subscription[]> = {
+  write(writer, list) {
+    writer.u32(list.length, 'subscription count');
+    for (const subscription of list) {
+      writer.text32(subscription.filter, 'topic filter');
+      writer.u8(subscription.qos, 'subscription QoS');
+      writer.flag(subscription.noLocal);
+      writer.flag(subscription.retainAsPublished);
+      writer.u8(subscription.retainHandling, 'retain handling');
+      writer.u32(subscription.identifier, 'subscription identifier');
+      writer.u8(SUBSCRIPTION_STATES[subscription.state], 'subscription state');
+      writer.flag(subscription.refusedWith !== undefined);
+      writer.u16(subscription.refusedWith ?? 0, 'reason code');
+    }
+  },
+  read(reader) {
+    const list: Subscription[] = [];
+    const count = reader.count(reader.u32('subscription count'), SUBSCRIPTION_BYTES_MIN, 'subscription count');
+    for (let i = 0; i < count; i++) {
+      const subscription: Subscription = {
+        filter: readText(reader, 'topic filter'),
+        qos: reader.oneOf([0, 1, 2], 'subscription QoS'),
+        noLocal: reader.flag('no local'),
+        retainAsPublished: reader.flag('retain as published'),
+        retainHandling: reader.oneOf([0, 1, 2], 'retain handling'),
+        identifier: reader.u32('subscription identifier'),
+        state: readName(reader, SUBSCRIPTION_STATES, 'subscription state'),
+      };
+      const refused = reader.flag('refused flag');
+      const reasonCode = reader.u16('reason code');
+      if (refused) subscription.refusedWith = reasonCode;
+      list.push(subscription);
+    }
+    return list;
+  },
+};
+
+export const received: SectionFormat<number[]> = {
+  write(writer, identifiers) {
+    writer.u32(identifiers.length, 'received count');
+    for (const identifier of identifiers) writer.u16(identifier, 'received identifier');
+  },
+  read(reader) {
+    const count = reader.count(reader.u32('received count'), 2, 'received count');
+    const identifiers: number[] = [];
+    for (let i = 0; i < count; i++) identifiers.push(reader.u16('received identifier'));
+    return identifiers;
+  },
+};
+
+export const journal: SectionFormat<SnapshotJournal> = {
+  write(writer, position) {
+    if (position.uid.length !== UID_BYTES) {
+      throw new McpsError('ERR_MCPS_VALUE', `session uid must have ${UID_BYTES} bytes, not ${position.uid.length}`);
+    }
+    writer.raw(position.uid);
+    writer.u64(position.epoch, 'epoch');
+    writer.u32(position.segments.length, 'segment count');
+    for (const segment of position.segments) {
+      writer.u32(segment.number, 'segment number');
+      writer.u64(segment.firstSequence, 'first sequence of a segment');
+      writer.u64(segment.length, 'length of a segment');
+    }
+  },
+  read(reader) {
+    const uid = reader.copy(UID_BYTES, 'session uid');
+    const epoch = reader.u64('epoch');
+    const count = reader.count(reader.u32('segment count'), SEGMENT_BYTES, 'segment count');
+    const segments: SnapshotJournal['segments'] = [];
+    for (let i = 0; i < count; i++) {
+      segments.push({
+        number: reader.u32('segment number'),
+        firstSequence: reader.u64('first sequence of a segment'),
+        length: reader.u64('length of a segment'),
+      });
+    }
+    return { uid, epoch, segments };
+  },
+};
+
+export const open: SectionFormat<OpenMessageState[]> = {
+  write(writer, list) {
+    writer.u32(list.length, 'open message count');
+    for (const entry of list) {
+      writer.u64(entry.sequence, 'open message sequence');
+      writer.u16(entry.packetId, 'packet identifier');
+      writer.u8(PHASES[entry.phase], 'phase');
+      writer.u64(entry.releaseOrder, 'release order');
+      writer.flag(entry.message !== undefined);
+      if (entry.message) writeMessage(writer, entry.message);
+    }
+  },
+  read(reader) {
+    const count = reader.count(reader.u32('open message count'), OPEN_BYTES_MIN, 'open message count');
+    const list: OpenMessageState[] = [];
+    for (let i = 0; i < count; i++) {
+      const entry: OpenMessageState = {
+        sequence: reader.u64('open message sequence'),
+        packetId: reader.u16('packet identifier'),
+        phase: readName(reader, PHASES, 'phase'),
+        releaseOrder: reader.u64('release order'),
+      };
+      if (reader.flag('message flag')) entry.message = readMessage(reader);
+      list.push(entry);
+    }
+    return list;
+  },
+};
+
+export const paused: SectionFormat<boolean> = {
+  write: (writer, value) => writer.flag(value),
+  read: (reader) => reader.flag('paused'),
+};
+
+export const broker: SectionFormat<string> = {
+  write: (writer, value) => writer.text32(value, 'broker'),
+  read: (reader) => readText(reader, 'broker'),
+};
+
+export const window: SectionFormat<SessionState['window']> = {
+  write(writer, value) {
+    writer.u32(value.size, 'window');
+    writer.u32(value.ceiling, 'window ceiling');
+  },
+  read: (reader) => ({ size: reader.u32('window'), ceiling: reader.u32('window ceiling') }),
+};
+
+/** The bytes of a section. */
+export function encodeSection<T>(format: SectionFormat<T>, value: T): Buffer {
+  const writer = new ByteWriter();
+  format.write(writer, value);
+  return writer.finish();
+}
+
+/** The content of a section whose checksum held. @throws McpsError when the bytes are not such a section. */
+export function decodeSection<T>(format: SectionFormat<T>, bytes: Buffer, what: string): T {
+  const reader = new ByteReader(bytes);
+  const value = format.read(reader);
+  reader.finish(what);
+  return value;
+}
+
+function readName<T extends string>(reader: ByteReader, numbers: Record<T, number>, what: string): T {
+  const offset = reader.offset;
+  const number = reader.u8(what);
+  for (const name in numbers) if (numbers[name] === number) return name;
+  throw new McpsError('ERR_MCPS_VALUE', `${what} at offset ${offset} cannot be ${number}`, { offset });
+}

@@ -1,0 +1,90 @@
+import type { Message, QoS, QueuedMessage } from './message';
+import type { ConnectionLimits, PublishPacket, PublishPacketProperties } from './packets';
+
+/** Stamps before 2024 come from a machine whose clock was not set; no age is computed from them. */
+const PLAUSIBLE_TIME = Date.UTC(2024, 0, 1);
+
+/**
+ * A message that left the queue for the send window.
+ *
+ * `waiting`: to be sent, in order. `clearing`: as `waiting`, but the broker must first answer the PUBREL that frees its
+ * identifier. `published`: PUBLISH sent on this connection. `releasing`: PUBREC received, its record not yet durable.
+ * `released`: PUBREL may be sent.
+ */
+export interface OutboundMessage {
+  message: QueuedMessage;
+  size: number;
+  /** QoS in force towards this broker: never above its Maximum QoS. */
+  qos: QoS;
+  packetId: number;
+  previous: number;
+  phase: 'waiting' | 'clearing' | 'published' | 'releasing' | 'released';
+  /** PUBLISH may have reached the broker's present session: the next one carries DUP. */
+  sent: boolean;
+  /** Record that must be durable before the next packet for this message. */
+  barrier: number;
+  /** Bytes it takes in the window of this connection; -1: none taken. */
+  windowBytes: number;
+  releaseOrder: number;
+  /** Somebody waits for the acknowledgement. */
+  watched: boolean;
+  /** QoS 0: its removal was recorded; it is sent once or not at all. */
+  removed: boolean;
+}
+
+/** Milliseconds since enqueue, or 0 when the clock was not set then or now. */
+export function ageOf(message: QueuedMessage, now: number): number {
+  if (message.enqueuedAt < PLAUSIBLE_TIME || now < message.enqueuedAt) return 0;
+  return now - message.enqueuedAt;
+}
+
+export function isExpired(message: QueuedMessage, now: number): boolean {
+  const interval = message.properties?.messageExpiryInterval;
+  return interval !== undefined && ageOf(message, now) >= interval * 1000;
+}
+
+/** Upper bound of the bytes of the PUBLISH packet. */
+export function publishPacketSize(message: Message): number {
+  let size = 5 + 2 + Buffer.byteLength(message.topic) + 2 + message.payload.length;
+  const properties = message.properties;
+  if (properties === undefined) return size + 1;
+  size += 4;
+  if (properties.payloadFormatIndicator !== undefined) size += 2;
+  if (properties.messageExpiryInterval !== undefined) size += 5;
+  if (properties.contentType !== undefined) size += 3 + Buffer.byteLength(properties.contentType);
+  if (properties.responseTopic !== undefined) size += 3 + Buffer.byteLength(properties.responseTopic);
+  if (properties.correlationData !== undefined) size += 3 + properties.correlationData.length;
+  for (const [name, value] of Object.entries(properties.userProperties ?? {})) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      size += 5 + Buffer.byteLength(name) + Buffer.byteLength(one);
+    }
+  }
+  return size;
+}
+
+/** The PUBLISH of a message for one connection: identifier, DUP and the remaining expiry are put in here. */
+export function publishPacket(outbound: OutboundMessage, limits: ConnectionLimits, now: number): PublishPacket {
+  const { message } = outbound;
+  const packet: PublishPacket = {
+    cmd: 'publish',
+    topic: message.topic,
+    payload: message.payload,
+    qos: outbound.qos,
+    retain: message.retain,
+    dup: outbound.sent && outbound.qos > 0,
+  };
+  if (outbound.qos > 0) packet.messageId = outbound.packetId;
+  if (limits.protocolVersion === 5 && message.properties !== undefined) {
+    packet.properties = remainingProperties(message, now);
+  }
+  return packet;
+}
+
+function remainingProperties(message: QueuedMessage, now: number): PublishPacketProperties {
+  const properties: PublishPacketProperties = { ...message.properties };
+  if (properties.messageExpiryInterval !== undefined) {
+    const elapsed = Math.floor(ageOf(message, now) / 1000);
+    properties.messageExpiryInterval = Math.max(1, properties.messageExpiryInterval - elapsed);
+  }
+  return properties;
+}

@@ -1,0 +1,281 @@
+import type { QueuedMessage } from './message';
+import type { OutboundMessage } from './outbound-message';
+import { LOAD_BYTES } from './outbound-queue';
+import { identifierOf } from './packet-identifiers';
+import { messageSize } from './record-codec';
+import { RecordKind, type SessionRecord } from './records';
+import type { OpenMessageState, SessionState, Subscription } from './state';
+
+/** The outbound part of a recovered session. */
+export interface RecoveredOutbound {
+  queueAfter: number;
+  /** Sequence of the newest message ever stored, as far as known. */
+  lastMessage: number;
+  ready: { message: QueuedMessage; size: number; keep: boolean }[];
+  mark: number;
+  window: { size: number; ceiling: number };
+  stored: { count: number; bytes: number };
+  adoptedUntil: number;
+  paused: boolean;
+  /** PUBREC was recorded: PUBREL is sent again, in this order. */
+  released: OutboundMessage[];
+  /** To be sent before the queue: perhaps sent already (`sent`), or new after the broker lost its session. */
+  front: OutboundMessage[];
+}
+
+interface Range {
+  first: number;
+  last: number;
+}
+
+/** A stored record as recovery reads it. */
+interface SequencedRecord {
+  sequence: number;
+  record: SessionRecord;
+}
+
+/**
+ * From a snapshot and the records above it back to the session as it was.
+ *
+ * What happened to a message follows from its sequence alone: removed by a Completed range -> gone; in a Released range
+ * -> PUBREL again; at or below the mark -> perhaps sent, PUBLISH again with DUP; above -> queued. Records say nothing of
+ * payloads, so the messages that must be in memory before the first connection (all but the queue) are read back:
+ * `nextRead` names them until there are none left.
+ */
+export class Recovery {
+  /** The last sequence of the recovered session. */
+  sequence: number;
+  readonly received: Set<number>;
+  readonly subscriptions: Map<string, Subscription>;
+  broker: string;
+  #paused: boolean;
+  #mark: number;
+  #adoptedUntil: number;
+  #stored: { count: number; bytes: number };
+  #lastMessage: number;
+  readonly #queueAfter: number;
+  readonly #window: { size: number; ceiling: number };
+  #completed: Range[] = [];
+  #released: Range[] = [];
+  #releasedInSnapshot: number[];
+  /** Open in the snapshot; `undefined` until its message is read. */
+  readonly #open = new Map<number, OpenMessageState>();
+  readonly #messages = new Map<number, QueuedMessage>();
+  readonly #ready: { message: QueuedMessage; size: number; keep: boolean }[] = [];
+  #wanted: number[] = [];
+  #wantedAt = 0;
+  #readUpTo: number;
+
+  constructor(state: SessionState, records: readonly SequencedRecord[]) {
+    this.sequence = state.sequence;
+    this.received = new Set(state.received);
+    this.subscriptions = new Map(state.subscriptions.map((subscription) => [subscription.filter, subscription]));
+    this.broker = state.broker;
+    this.#paused = state.paused;
+    this.#mark = state.mark;
+    this.#adoptedUntil = state.adoptedUntil;
+    this.#stored = { ...state.stored };
+    this.#queueAfter = state.queueAfter;
+    this.#readUpTo = state.queueAfter;
+    this.#lastMessage = Math.max(state.sequence, state.queueAfter);
+    this.#window = { ...state.window };
+    for (const open of state.open) this.#open.set(open.sequence, open);
+    const released = state.open.filter((open) => open.phase === 'released');
+    released.sort((one, other) => one.releaseOrder - other.releaseOrder);
+    this.#releasedInSnapshot = released.map((open) => open.sequence);
+    for (const { sequence, record } of records) this.#replay(sequence, record);
+    this.#mark = Math.min(this.#mark, this.sequence);
+    this.#planReads();
+  }
+
+  /** Where to read next and how much; `undefined` when everything needed is there. */
+  nextRead(): { after: number; maxBytes: number } | undefined {
+    while (this.#wantedAt < this.#wanted.length && this.#messages.has(this.#wanted[this.#wantedAt] as number)) {
+      this.#wantedAt += 1;
+    }
+    const wanted = this.#wanted[this.#wantedAt];
+    if (wanted !== undefined) return { after: wanted - 1, maxBytes: LOAD_BYTES };
+    if (this.#readUpTo < this.#mark) return { after: this.#readUpTo, maxBytes: LOAD_BYTES };
+    return undefined;
+  }
+
+  /** Takes what the read that `nextRead` named has brought; empty: there is nothing. */
+  readDone(records: readonly SequencedRecord[]): void {
+    const wanted = this.#wanted[this.#wantedAt];
+    for (const { sequence, record } of records) {
+      if (record.kind === RecordKind.Enqueued) this.#take(sequence, record);
+    }
+    if (wanted === undefined) {
+      // Nothing more up to the mark: what it covers beyond is not stored.
+      this.#readUpTo = records.at(-1)?.sequence ?? this.#mark;
+    } else if (!this.#messages.has(wanted)) {
+      this.#wantedAt += 1; // The journal could not prove it; it has reported the damage.
+    }
+  }
+
+  /** Whether a queued message read later is still stored. */
+  isStored(sequence: number): boolean {
+    return !within(this.#completed, sequence);
+  }
+
+  /** Once `nextRead` has nothing more. */
+  outbound(): RecoveredOutbound {
+    const released = this.#releaseOrder().flatMap((sequence) => this.#outboundMessage(sequence, 'released'));
+    released.forEach((outbound, index) => {
+      outbound.releaseOrder = index + 1;
+    });
+    const done = new Set(released.map((outbound) => outbound.message.sequence));
+    const front = [...this.#messages.keys()]
+      .filter((sequence) => !done.has(sequence))
+      .sort((one, other) => one - other)
+      .flatMap((sequence) => this.#outboundMessage(sequence, 'waiting'));
+    return {
+      queueAfter: Math.max(this.#queueAfter, this.#mark),
+      lastMessage: this.#lastMessage,
+      ready: this.#ready,
+      mark: this.#mark,
+      window: this.#window,
+      stored: { count: Math.max(0, this.#stored.count), bytes: Math.max(0, this.#stored.bytes) },
+      adoptedUntil: this.#adoptedUntil,
+      paused: this.#paused,
+      released,
+      front,
+    };
+  }
+
+  #replay(sequence: number, record: SessionRecord): void {
+    this.sequence = sequence;
+    switch (record.kind) {
+      case RecordKind.Enqueued:
+        this.#stored.count += 1;
+        this.#stored.bytes += messageSize(record.message, record.origin);
+        this.#lastMessage = sequence;
+        break;
+      case RecordKind.Mark:
+        this.#mark = record.upTo;
+        break;
+      case RecordKind.Released:
+        this.#released.push({ first: record.first, last: record.last });
+        break;
+      case RecordKind.Completed:
+        // Only what was stored before it: sequences of records that a failing disk did not keep are given out again.
+        this.#completed.push({ first: record.first, last: Math.min(record.last, sequence - 1) });
+        this.#stored.count -= record.count;
+        this.#stored.bytes -= record.bytes;
+        break;
+      case RecordKind.Received:
+        for (const identifier of record.identifiers) this.received.add(identifier);
+        break;
+      case RecordKind.ReceivedRemoved:
+        for (const identifier of record.identifiers) this.received.delete(identifier);
+        break;
+      case RecordKind.SessionLost:
+        this.#mark = 0;
+        this.#adoptedUntil = 0;
+        this.#released = [];
+        this.#releasedInSnapshot = [];
+        this.received.clear();
+        for (const open of this.#open.values()) open.packetId = identifierOf(open.sequence);
+        for (const [filter, subscription] of this.subscriptions) {
+          if (subscription.state === 'active') this.subscriptions.set(filter, { ...subscription, state: 'requested' });
+        }
+        break;
+      case RecordKind.Subscribed:
+        this.subscriptions.set(record.subscription.filter, record.subscription);
+        break;
+      case RecordKind.Unsubscribed:
+        this.subscriptions.delete(record.filter);
+        break;
+      case RecordKind.Paused:
+        this.#paused = record.paused;
+        break;
+      case RecordKind.Broker:
+        if (record.address !== this.broker) this.#window.size = this.#window.ceiling = 0;
+        this.broker = record.address;
+        break;
+      case RecordKind.Adopted:
+        this.#adoptedUntil = record.until;
+        break;
+    }
+  }
+
+  #planReads(): void {
+    this.#completed = merged(this.#completed);
+    for (const [sequence, open] of this.#open) {
+      if (!this.isStored(sequence)) this.#open.delete(sequence);
+      else if (open.message !== undefined) this.#messages.set(sequence, open.message);
+      else this.#wanted.push(sequence);
+    }
+    this.#wanted.sort((one, other) => one - other);
+  }
+
+  #take(sequence: number, record: Extract<SessionRecord, { kind: typeof RecordKind.Enqueued }>): void {
+    const { message, enqueuedAt, origin } = record;
+    const queued: QueuedMessage = { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) };
+    if (sequence <= this.#queueAfter) {
+      if (this.#open.has(sequence)) this.#messages.set(sequence, queued);
+    } else if (sequence <= this.#mark) {
+      if (this.isStored(sequence)) this.#messages.set(sequence, queued);
+    } else if (sequence > this.#readUpTo && this.#wantedAt >= this.#wanted.length) {
+      const size = messageSize(message, origin);
+      this.#ready.push({ message: queued, size, keep: this.isStored(sequence) });
+    }
+  }
+
+  /** PUBRELs go out in the order of the PUBRECs (MQTT-4.6.0-4 (3.1.1)). */
+  #releaseOrder(): number[] {
+    const order = new Set(this.#releasedInSnapshot);
+    for (const range of this.#released) {
+      const inRange = [...this.#messages.keys()].filter(
+        (sequence) => range.first <= sequence && sequence <= range.last,
+      );
+      for (const sequence of inRange.sort((one, other) => one - other)) order.add(sequence);
+    }
+    return [...order].filter((sequence) => this.#messages.has(sequence));
+  }
+
+  #outboundMessage(sequence: number, phase: 'released' | 'waiting'): OutboundMessage[] {
+    const message = this.#messages.get(sequence);
+    if (message === undefined) return [];
+    return [
+      {
+        message,
+        size: messageSize(message, message.origin),
+        qos: message.qos,
+        packetId: this.#open.get(sequence)?.packetId ?? identifierOf(sequence),
+        previous: 0,
+        phase,
+        sent: message.qos > 0 && (phase === 'released' || sequence <= this.#mark),
+        barrier: 0,
+        windowBytes: -1,
+        releaseOrder: 0,
+        watched: false,
+        removed: false,
+      },
+    ];
+  }
+}
+
+function merged(ranges: Range[]): Range[] {
+  const result: Range[] = [];
+  for (const range of [...ranges].sort((one, other) => one.first - other.first)) {
+    const before = result.at(-1);
+    if (before !== undefined && range.first <= before.last + 1) before.last = Math.max(before.last, range.last);
+    else if (range.first <= range.last) result.push({ ...range });
+  }
+  return result;
+}
+
+/** Binary search in sorted, disjoint ranges. */
+function within(ranges: readonly Range[], sequence: number): boolean {
+  let low = 0;
+  let high = ranges.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const range = ranges[middle] as Range;
+    if (sequence < range.first) high = middle - 1;
+    else if (sequence > range.last) low = middle + 1;
+    else return true;
+  }
+  return false;
+}

@@ -1,0 +1,117 @@
+import type { ConnectionLimits } from './packets';
+
+/** Bytes of unacknowledged PUBLISH in flight, so that the window is bounded whatever the size of messages. */
+const WINDOW_BYTES = 1024 * 1024;
+/** First window towards a broker that announces no Receive Maximum: what a default Mosquitto takes. */
+const FIRST_LEARNED_WINDOW = 20;
+/** How long a size that once made the broker drop us is not tried again. */
+const CEILING_HOLDS_MS = 60 * 60 * 1000;
+
+export interface LearnedWindow {
+  size: number;
+  ceiling: number;
+}
+
+/**
+ * How many PUBLISH packets may be unacknowledged at once (MQTT-3.3.4-7 (5.0); a QoS 2 message counts until PUBCOMP).
+ *
+ * MQTT 5 announces the limit. In 3.1.1 brokers drop clients above a limit they do not announce, so the window is
+ * learned: it grows by one per acknowledged window while it is what holds sending back, and is halved when the peer
+ * ends a connection with messages open before a whole window was acknowledged.
+ */
+export class SendWindow {
+  #announced: number | undefined;
+  #size: number;
+  #ceiling: number;
+  #ceilingSince: number;
+  #used = 0;
+  #usedBytes = 0;
+  #acknowledgedSinceGrowth = 0;
+  #acknowledgedOnConnection = 0;
+  #heldBack = false;
+
+  constructor(
+    private readonly maxInflight: number,
+    learned: LearnedWindow,
+    now: number,
+  ) {
+    this.#size = learned.size > 0 ? learned.size : FIRST_LEARNED_WINDOW;
+    this.#ceiling = learned.ceiling;
+    this.#ceilingSince = now;
+  }
+
+  get learned(): LearnedWindow {
+    return { size: this.#size, ceiling: this.#ceiling };
+  }
+
+  get limit(): number {
+    return Math.max(1, Math.min(this.maxInflight, this.#announced ?? this.#size));
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** A new connection starts with nothing in use: the quota is not kept (MQTT-4.9.0-1 (5.0)). */
+  connected(limits: ConnectionLimits): void {
+    this.#announced = limits.protocolVersion === 5 ? (limits.receiveMaximum ?? 65_535) : undefined;
+    this.#used = 0;
+    this.#usedBytes = 0;
+    this.#acknowledgedOnConnection = 0;
+    this.#acknowledgedSinceGrowth = 0;
+    this.#heldBack = false;
+  }
+
+  /** The peer, not we, ended the connection. */
+  closedByPeer(now: number): void {
+    if (this.#announced !== undefined || this.#used === 0 || this.#acknowledgedOnConnection >= this.#size) return;
+    this.#ceiling = this.#size;
+    this.#ceilingSince = now;
+    this.#size = Math.max(1, this.#size >> 1);
+  }
+
+  /** Another broker: what was learned does not hold. */
+  forget(): void {
+    this.#size = FIRST_LEARNED_WINDOW;
+    this.#ceiling = 0;
+  }
+
+  /** Whether a message of `bytes` may be sent now; one message always may, whatever its size. */
+  admits(bytes: number): boolean {
+    if (this.#used === 0) return true;
+    if (this.#used >= this.limit) {
+      this.#heldBack = true;
+      return false;
+    }
+    return this.#usedBytes + bytes <= WINDOW_BYTES;
+  }
+
+  take(bytes: number): void {
+    this.#used += 1;
+    this.#usedBytes += bytes;
+  }
+
+  /** A message left the window without having been sent. */
+  giveBack(bytes: number): void {
+    this.#used -= 1;
+    this.#usedBytes -= bytes;
+  }
+
+  /** An acknowledgement ended one message. */
+  release(bytes: number, now: number): void {
+    this.giveBack(bytes);
+    this.#acknowledgedOnConnection += 1;
+    if (this.#announced !== undefined || !this.#heldBack) return;
+    this.#acknowledgedSinceGrowth += 1;
+    if (this.#acknowledgedSinceGrowth < this.#size) return;
+    this.#acknowledgedSinceGrowth = 0;
+    this.#heldBack = false;
+    this.#grow(now);
+  }
+
+  #grow(now: number): void {
+    if (this.#ceiling > 0 && now - this.#ceilingSince >= CEILING_HOLDS_MS) this.#ceiling = 0;
+    const most = this.#ceiling > 0 ? Math.max(1, this.#ceiling - 1) : this.maxInflight;
+    if (this.#size < Math.min(most, this.maxInflight)) this.#size += 1;
+  }
+}

@@ -1,0 +1,407 @@
+import type { CloseReason, Effect } from './effects';
+import { Inbound } from './inbound';
+import type { Message, MessageOrigin, QueuedMessage } from './message';
+import { Outbound } from './outbound';
+import { type OutboundMessage, publishPacketSize } from './outbound-message';
+import { MESSAGE_IDENTIFIERS } from './packet-identifiers';
+import type { ConnectionLimits, InboundPacket } from './packets';
+import { messageSize } from './record-codec';
+import { RecordLog } from './record-log';
+import { type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
+import type { Recovery } from './recovery';
+import type { SessionState, Subscription } from './state';
+import { type SubscriptionRequest, Subscriptions } from './subscriptions';
+
+/** Without any acknowledgement for this long while messages are open, the connection is closed. */
+const OVERDUE_MS = 30_000;
+const OVERDUE_MAX_MS = 600_000;
+
+export interface SessionOptions {
+  /** At most this many unacknowledged PUBLISH, whatever the broker allows. */
+  maxInflight: number;
+  /** Bytes of stored messages (their records); beyond, `whenFull` decides. */
+  maxBytes: number;
+  whenFull: 'reject' | 'dropOldest';
+  /** What becomes of unacknowledged messages when the broker lost its session. */
+  onSessionLost: 'republish' | 'discard';
+  /** What we announce to an MQTT 5 broker. */
+  receiveMaximum: number;
+}
+
+export interface ConnectedTo {
+  /** Address of the broker, without credentials: protocol state belongs to one broker. */
+  address: string;
+  limits: ConnectionLimits;
+}
+
+export interface SessionCounters {
+  /** PUBLISH packets sent, re-sends included. */
+  published: number;
+  /** PUBLISH packets sent again with DUP. */
+  resent: number;
+  /** Connections closed because acknowledgements were overdue. */
+  overdue: number;
+}
+
+interface RejectedMessage {
+  sequence: number;
+  size: number;
+  record: EnqueuedRecord;
+}
+
+/** What a publish became. `stored`: in the queue under this sequence; durable as soon as that record is. */
+export type PublishOutcome = { kind: 'stored'; sequence: number } | { kind: 'sent' } | { kind: 'full' };
+
+/**
+ * One MQTT session of a client: everything that outlives a connection, and the rules for it (4.1 of MQTT 3.1.1 and 5.0).
+ *
+ * Sans-IO: inputs are method calls, outputs are effects fetched by `takeEffects`; time is an argument. Nothing here
+ * touches a socket, a file, a timer or a clock.
+ *
+ * The order on every path is: store, send, forget.
+ *
+ * | before                       | this record must be durable                        |
+ * | ---------------------------- | -------------------------------------------------- |
+ * | "stored" is reported         | Enqueued                                           |
+ * | PUBLISH QoS 1, 2             | Enqueued, and a Mark at or above its sequence      |
+ * | PUBLISH QoS 0 from the queue | Completed (at most once, MQTT-4.3.1-1 (3.1.1))     |
+ * | PUBREL                       | Released                                           |
+ * | PUBACK                       | none: the message was handed over before           |
+ * | PUBREC                       | Received, after the message was handed over        |
+ * | PUBCOMP                      | ReceivedRemoved                                    |
+ * | SUBSCRIBE, UNSUBSCRIBE       | Subscribed                                         |
+ *
+ * PUBACK and PUBCOMP that come in wait for nothing: a lost Completed record costs at most one legal re-send.
+ */
+export class Session {
+  /** Since this object was made. */
+  readonly counters: SessionCounters = { published: 0, resent: 0, overdue: 0 };
+  readonly #effects: Effect[] = [];
+  readonly #log: RecordLog;
+  readonly #outbound: Outbound;
+  readonly #inbound: Inbound;
+  readonly #subscriptions: Subscriptions;
+  readonly #recovery: Recovery;
+  readonly #options: SessionOptions;
+  #broker: string;
+  #limits: ConnectionLimits | undefined;
+  #overdueMs = OVERDUE_MS;
+  /** We have asked for the end of the present connection. */
+  #closing = false;
+
+  /** `recovery` must have nothing left to read. */
+  constructor(recovery: Recovery, options: SessionOptions, now: number) {
+    this.#recovery = recovery;
+    this.#options = options;
+    this.#broker = recovery.broker;
+    this.#log = new RecordLog(recovery.sequence, this.#effects);
+    this.#outbound = new Outbound(
+      recovery.outbound(),
+      options.maxInflight,
+      this.#log,
+      this.#effects,
+      this.counters,
+      now,
+    );
+    this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
+    this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects);
+  }
+
+  // What is there.
+
+  /** Messages stored: queued and in flight; `bytes` counts their records. */
+  get stored(): { count: number; bytes: number } {
+    return { ...this.#outbound.stored };
+  }
+
+  get inflight(): number {
+    return this.#outbound.inflight;
+  }
+
+  get held(): number {
+    return this.#inbound.held;
+  }
+
+  get paused(): boolean {
+    return this.#outbound.paused;
+  }
+
+  /** Whether a QoS 0 message would go out right now, past the queue. */
+  get sendsQoS0(): boolean {
+    return this.#outbound.takesQoS0;
+  }
+
+  get durableSequence(): number {
+    return this.#log.durable;
+  }
+
+  get oldest(): QueuedMessage | undefined {
+    return this.#outbound.oldest;
+  }
+
+  get windowLimit(): number {
+    return this.#outbound.windowLimit;
+  }
+
+  openMessages(): readonly OutboundMessage[] {
+    return [...this.#outbound.openMessages()];
+  }
+
+  subscriptions(): Subscription[] {
+    return this.#subscriptions.all();
+  }
+
+  subscriptionWithIdentifier(identifier: number): Subscription | undefined {
+    return this.#subscriptions.withIdentifier(identifier);
+  }
+
+  // Inputs.
+
+  /**
+   * A message is to be sent. QoS 0 goes out at once while connected; everything else is stored first.
+   * `watched`: an `acknowledged` effect is wanted.
+   */
+  publish(message: Message, origin: MessageOrigin | undefined, watched: boolean, now: number): PublishOutcome {
+    if (message.qos === 0 && this.#sendAtOnce(message)) return { kind: 'sent' };
+    const size = messageSize(message, origin);
+    if (!this.#makeRoom(size)) return { kind: 'full' };
+    const sequence = this.#log.append({
+      kind: RecordKind.Enqueued,
+      message,
+      enqueuedAt: now,
+      ...(origin === undefined ? {} : { origin }),
+    });
+    const queued: QueuedMessage = {
+      topic: message.topic,
+      payload: message.payload,
+      qos: message.qos,
+      retain: message.retain,
+      sequence,
+      enqueuedAt: now,
+    };
+    if (message.properties !== undefined) queued.properties = message.properties;
+    if (origin !== undefined) queued.origin = origin;
+    this.#outbound.enqueue(queued, size, watched);
+    return { kind: 'stored', sequence };
+  }
+
+  /** CONNACK with success. */
+  connected({ address, limits }: ConnectedTo, now: number): void {
+    this.#limits = limits;
+    this.#closing = false;
+    const known = this.#broker !== '';
+    const sameBroker = this.#broker === address;
+    const lost = limits.cleanStart || limits.sessionPresent === false || (known && !sameBroker);
+    if (lost) this.#sessionLost(limits.cleanStart ? 'republish' : this.#options.onSessionLost);
+    if (known && !sameBroker) this.#outbound.forgetWindow();
+    if (!sameBroker) this.#log.append({ kind: RecordKind.Broker, address });
+    // 3.2.2-4 (5.0) would have us close: but what the broker still queues for this client id is not thrown away.
+    if (limits.sessionPresent === true && !sameBroker) this.#adopt();
+    this.#broker = address;
+    this.#outbound.connected(limits, now);
+    this.#inbound.connected(limits);
+    this.#subscriptions.connected(limits);
+  }
+
+  /** The connection ended. `closedByPeer`: neither we nor our half of the network ended it. */
+  disconnected(closedByPeer: boolean, now: number): void {
+    if (this.#limits === undefined) return;
+    this.#limits = undefined;
+    this.#outbound.disconnected(closedByPeer, now);
+    this.#inbound.disconnected();
+    this.#subscriptions.disconnected();
+  }
+
+  /** A packet of the session came in. */
+  received(packet: InboundPacket, now: number): void {
+    switch (packet.cmd) {
+      case 'publish':
+        this.#inbound.publish(packet);
+        return;
+      case 'pubrel':
+        this.#inbound.release(packet);
+        return;
+      case 'puback':
+      case 'pubrec':
+      case 'pubcomp':
+        this.#adaptOverdue(now);
+        if (!this.#outbound.acknowledged(packet, now)) this.#unexpected(packet);
+        return;
+      case 'suback':
+        if (!this.#subscriptions.suback(packet)) this.#unexpected(packet);
+        return;
+      case 'unsuback':
+        if (!this.#subscriptions.unsuback(packet)) this.#unexpected(packet);
+        return;
+    }
+  }
+
+  /** The flow has taken a delivery. */
+  handled(delivery: number, identifier: number | undefined): void {
+    this.#inbound.handled(delivery, identifier);
+  }
+
+  /** Every record up to `sequence` is durable. */
+  durable(sequence: number): void {
+    this.#log.durable = sequence;
+    this.#outbound.durable();
+    this.#inbound.durable();
+    this.#subscriptions.durable();
+  }
+
+  /** The journal kept none of `records`: messages among them are rejected, all else is appended again. */
+  storeFailed(error: Error, records: readonly { sequence: number; record: SessionRecord }[]): void {
+    this.#log.flush();
+    const failed = [...records];
+    const others: Effect[] = [];
+    for (const effect of this.#effects) {
+      if (effect.type === 'append')
+        failed.push(effect); // not even given to the journal yet
+      else others.push(effect);
+    }
+    this.#effects.splice(0, this.#effects.length, ...others);
+    this.#log.rewind();
+    const rejected: RejectedMessage[] = [];
+    for (const { sequence, record } of failed) {
+      if (record.kind !== RecordKind.Enqueued) this.#log.append(record);
+      else rejected.push({ sequence, size: messageSize(record.message, record.origin), record });
+    }
+    for (const { sequence, record } of rejected) {
+      const origin = record.origin === undefined ? {} : { origin: record.origin };
+      this.#effects.push({ type: 'rejected', sequence, ...origin, error });
+    }
+    this.#outbound.storeFailed(rejected, this.#log.sequence);
+    this.#inbound.storeFailed(this.#log.sequence);
+    this.#subscriptions.storeFailed(this.#log.sequence);
+  }
+
+  /** Messages of the queue that a `load` effect asked for. Empty: none (yet). */
+  loaded(records: readonly { sequence: number; record: SessionRecord }[]): void {
+    this.#outbound.loaded(
+      records.flatMap(({ sequence, record }) => {
+        if (record.kind !== RecordKind.Enqueued) return [];
+        const { message, enqueuedAt, origin } = record;
+        const queued: QueuedMessage = { ...message, sequence, enqueuedAt };
+        if (origin !== undefined) queued.origin = origin;
+        return [{ message: queued, size: messageSize(message, origin), keep: this.#recovery.isStored(sequence) }];
+      }),
+    );
+  }
+
+  /** A `load` effect could not be carried out; the session asks again at its next input. */
+  loadFailed(): void {
+    this.#outbound.loadFailed();
+  }
+
+  /** The stream is congested, or no longer. */
+  congestion(congested: boolean): void {
+    this.#outbound.congestion(congested);
+  }
+
+  subscribe(request: SubscriptionRequest): void {
+    this.#subscriptions.subscribe(request);
+  }
+
+  unsubscribe(filter: string): void {
+    this.#subscriptions.unsubscribe(filter);
+  }
+
+  deactivate(filter: string): void {
+    this.#subscriptions.deactivate(filter);
+  }
+
+  pause(paused: boolean): void {
+    if (this.#outbound.paused === paused) return;
+    this.#outbound.paused = paused;
+    this.#log.append({ kind: RecordKind.Paused, paused });
+  }
+
+  /** Time passes; to be called about once a second while connected. */
+  tick(now: number): void {
+    if (this.#closing || this.#outbound.overdueFor(now) < this.#overdueMs) return;
+    this.#closing = true;
+    this.counters.overdue += 1;
+    this.#overdueMs = Math.min(this.#overdueMs * 2, OVERDUE_MAX_MS);
+    this.#close('acknowledgement-overdue', 0);
+  }
+
+  // Outputs.
+
+  /** What is to be done now, in this order. */
+  takeEffects(now: number): Effect[] {
+    this.#outbound.advance(now);
+    this.#log.flush();
+    return this.#effects.splice(0);
+  }
+
+  /** The session as of its last record. `inline`: open messages go into the snapshot itself. */
+  snapshot(inline: boolean): SessionState {
+    this.#log.flush();
+    return {
+      sequence: this.#log.sequence,
+      ...this.#outbound.snapshot(inline),
+      received: this.#inbound.received,
+      subscriptions: this.#subscriptions.all(),
+      broker: this.#broker,
+    };
+  }
+
+  /** QoS 0 bypasses the queue while connected, as long as the stream takes it. */
+  #sendAtOnce(message: Message): boolean {
+    const limits = this.#limits;
+    if (limits === undefined || !this.#outbound.takesQoS0) return false;
+    if (message.retain && !limits.retainAvailable) return false;
+    const packetSize = publishPacketSize(message);
+    if (limits.maximumPacketSize !== undefined && packetSize > limits.maximumPacketSize) return false;
+    this.counters.published += 1;
+    const { topic, payload, retain } = message;
+    const properties =
+      limits.protocolVersion === 5 && message.properties !== undefined ? { properties: message.properties } : {};
+    this.#effects.push({
+      type: 'send',
+      packet: { cmd: 'publish', topic, payload, qos: 0, retain, dup: false, ...properties },
+    });
+    return true;
+  }
+
+  #makeRoom(size: number): boolean {
+    const { maxBytes, whenFull } = this.#options;
+    if (this.#outbound.stored.bytes + size <= maxBytes) return true;
+    if (whenFull === 'reject' || size > maxBytes) return false;
+    const count = this.#outbound.dropOldest(size, maxBytes);
+    if (count > 0) this.#effects.push({ type: 'report', report: { kind: 'dropped-oldest', count } });
+    return this.#outbound.stored.bytes + size <= maxBytes;
+  }
+
+  #sessionLost(policy: 'republish' | 'discard'): void {
+    const record = this.#log.append({ kind: RecordKind.SessionLost });
+    this.#inbound.sessionLost();
+    this.#subscriptions.sessionLost(record);
+    const counts = this.#outbound.sessionLost(policy, record);
+    if (counts.requeued + counts.discarded > 0) {
+      this.#effects.push({ type: 'report', report: { kind: 'session-lost', ...counts } });
+    }
+  }
+
+  #adopt(): void {
+    const until = this.#log.sequence + MESSAGE_IDENTIFIERS;
+    this.#log.append({ kind: RecordKind.Adopted, until });
+    this.#outbound.adopt(until);
+    this.#effects.push({ type: 'report', report: { kind: 'session-adopted' } });
+  }
+
+  /** A slow link that does deliver must not be closed again and again: the limit follows what was seen. */
+  #adaptOverdue(now: number): void {
+    const took = this.#outbound.overdueFor(now);
+    this.#overdueMs = Math.min(Math.max(OVERDUE_MS, took * 2, this.#overdueMs * 0.9), OVERDUE_MAX_MS);
+  }
+
+  #unexpected(packet: Exclude<InboundPacket, { cmd: 'publish' }>): void {
+    const { cmd, messageId } = packet;
+    this.#effects.push({ type: 'report', report: { kind: 'unexpected-packet', packet: cmd, messageId } });
+  }
+
+  #close(reason: CloseReason, reasonCode: number): void {
+    this.#effects.push({ type: 'close', reason, reasonCode });
+  }
+}

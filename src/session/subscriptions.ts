@@ -1,0 +1,291 @@
+import type { Effect } from './effects';
+import { ReservedIdentifiers } from './packet-identifiers';
+import type { ConnectionLimits, SubackPacket, UnsubackPacket } from './packets';
+import type { RecordLog } from './record-log';
+import { RecordKind } from './records';
+import type { Subscription, SubscriptionState } from './state';
+
+/** What a user asks for; one per filter (several users of one filter are merged before they reach the session). */
+export type SubscriptionRequest = Pick<
+  Subscription,
+  'filter' | 'qos' | 'noLocal' | 'retainAsPublished' | 'retainHandling'
+>;
+
+/** Filters in one SUBSCRIBE or UNSUBSCRIBE; MQTT 5 sends one each, because a packet has one Subscription Identifier. */
+const FILTERS_PER_PACKET = 50;
+const SUBSCRIPTION_IDENTIFIER_MAX = 268_435_455;
+
+/**
+ * Subscriptions are part of the session: recorded before SUBSCRIBE, active after SUBACK, kept over restarts and
+ * deploys, and brought in line with what is wanted by difference.
+ */
+export class Subscriptions {
+  // Valid for the session.
+  readonly #all: Map<string, Subscription>;
+  #nextIdentifier: number;
+  /** The newest record of a subscription; durable before the next SUBSCRIBE or UNSUBSCRIBE. */
+  #barrier = 0;
+
+  // Valid for the connection.
+  #limits: ConnectionLimits | undefined;
+  readonly #identifiers = new ReservedIdentifiers();
+  readonly #subscribing = new Map<number, string[]>();
+  readonly #unsubscribing = new Map<number, string[]>();
+  /** Filters to send, in order, as reserved identifiers become free. */
+  readonly #toSubscribe = new Set<string>();
+  readonly #toUnsubscribe = new Set<string>();
+  /** New at the broker on this connection: its retained messages are due as the user asked. */
+  readonly #fresh = new Set<string>();
+
+  constructor(
+    recovered: Map<string, Subscription>,
+    private readonly log: RecordLog,
+    private readonly effects: Effect[],
+  ) {
+    this.#all = recovered;
+    this.#nextIdentifier = 1;
+    for (const subscription of recovered.values()) {
+      this.#nextIdentifier = Math.max(this.#nextIdentifier, subscription.identifier + 1);
+    }
+  }
+
+  all(): Subscription[] {
+    return [...this.#all.values()].map((subscription) => ({ ...subscription }));
+  }
+
+  get(filter: string): Subscription | undefined {
+    return this.#all.get(filter);
+  }
+
+  /** The filter with this Subscription Identifier (5.0 3.3.2.3.8). */
+  withIdentifier(identifier: number): Subscription | undefined {
+    for (const subscription of this.#all.values()) if (subscription.identifier === identifier) return subscription;
+    return undefined;
+  }
+
+  /** Adds or changes a subscription. Asked again with the same options, an active one is left alone. */
+  subscribe(request: SubscriptionRequest): void {
+    const present = this.#all.get(request.filter);
+    if (present !== undefined && sameOptions(present, request)) {
+      if (present.state === 'active' || present.state === 'requested') return;
+    }
+    const identifier = present?.identifier ?? this.#takeIdentifier();
+    if (present === undefined || present.state === 'inactive' || present.state === 'removing') {
+      this.#fresh.add(request.filter);
+    }
+    const { refusedWith: _refusal, ...subscription } = {
+      ...present,
+      ...request,
+      identifier,
+      state: 'requested' as const,
+    };
+    this.#record(subscription);
+    this.#toUnsubscribe.delete(request.filter);
+    this.#toSubscribe.add(request.filter);
+    this.#sendPending();
+  }
+
+  /** Ends a subscription: taken back at the broker, then forgotten. */
+  unsubscribe(filter: string): void {
+    this.#takeBack(filter, 'removing');
+  }
+
+  /** Keeps a subscription in the session but takes it back at the broker: nobody is there for its messages now. */
+  deactivate(filter: string): void {
+    this.#takeBack(filter, 'deactivating');
+  }
+
+  /**
+   * The broker's session is gone, and with it what it granted: all of it is asked for again, also on a later connection
+   * when this one ends before it was. `lostRecord` says the same to recovery.
+   */
+  sessionLost(lostRecord: number): void {
+    for (const [filter, subscription] of this.#all) {
+      if (subscription.state === 'active') this.#all.set(filter, { ...subscription, state: 'requested' });
+    }
+    this.#barrier = lostRecord;
+  }
+
+  connected(limits: ConnectionLimits): void {
+    this.#limits = limits;
+    this.#toSubscribe.clear();
+    this.#toUnsubscribe.clear();
+    const kept = limits.sessionPresent === true;
+    for (const subscription of this.#all.values()) {
+      const { filter, state } = subscription;
+      if (state === 'requested') {
+        this.#fresh.add(filter);
+        this.#toSubscribe.add(filter);
+      } else if (state === 'active') {
+        if (!kept) this.#fresh.add(filter);
+        // 3.1.1 repeats retained messages at every SUBSCRIBE, so only the difference is sent; 5.0 can ask not to.
+        if (!kept || limits.protocolVersion === 5) this.#toSubscribe.add(filter);
+      } else if (state === 'deactivating' || state === 'removing') {
+        if (kept || limits.sessionPresent === undefined) this.#toUnsubscribe.add(filter);
+        else this.#takenBack(subscription);
+      }
+    }
+    this.#sendPending();
+  }
+
+  disconnected(): void {
+    this.#limits = undefined;
+    this.#identifiers.clear();
+    this.#subscribing.clear();
+    this.#unsubscribing.clear();
+    this.#toSubscribe.clear();
+    this.#toUnsubscribe.clear();
+    this.#fresh.clear();
+  }
+
+  /** More records are durable. */
+  durable(): void {
+    this.#sendPending();
+  }
+
+  /** Records above the durable one were appended again, up to `appended`. */
+  storeFailed(appended: number): void {
+    if (this.#barrier > this.log.durable) this.#barrier = appended;
+  }
+
+  suback(packet: SubackPacket): boolean {
+    const filters = this.#subscribing.get(packet.messageId);
+    if (filters === undefined) return false;
+    this.#subscribing.delete(packet.messageId);
+    this.#identifiers.release(packet.messageId);
+    filters.forEach((filter, index) => {
+      const subscription = this.#all.get(filter);
+      if (subscription?.state !== 'requested' && subscription?.state !== 'active') return;
+      // A filter asked for again meanwhile is answered by its own SUBACK.
+      if (this.#toSubscribe.has(filter)) return;
+      this.#granted(subscription, packet.granted[index] ?? 0x80);
+    });
+    this.#sendPending();
+    return true;
+  }
+
+  unsuback(packet: UnsubackPacket): boolean {
+    const filters = this.#unsubscribing.get(packet.messageId);
+    if (filters === undefined) return false;
+    this.#unsubscribing.delete(packet.messageId);
+    this.#identifiers.release(packet.messageId);
+    for (const filter of filters) {
+      const subscription = this.#all.get(filter);
+      if (subscription !== undefined) this.#takenBack(subscription);
+    }
+    this.#sendPending();
+    return true;
+  }
+
+  #granted(subscription: Subscription, code: number): void {
+    this.#fresh.delete(subscription.filter);
+    if (code >= 0x80) this.#record({ ...subscription, state: 'inactive', refusedWith: code });
+    else if (subscription.state !== 'active') this.#record({ ...subscription, state: 'active' });
+    const present = this.#all.get(subscription.filter) as Subscription;
+    this.effects.push({ type: 'subscription', subscription: { ...present } });
+  }
+
+  #takeBack(filter: string, state: Extract<SubscriptionState, 'removing' | 'deactivating'>): void {
+    const subscription = this.#all.get(filter);
+    if (subscription === undefined || subscription.state === state) return;
+    if (subscription.state === 'inactive') {
+      if (state === 'removing') this.#forget(filter);
+      return;
+    }
+    this.#toSubscribe.delete(filter);
+    this.#fresh.delete(filter);
+    this.#record({ ...subscription, state });
+    this.#toUnsubscribe.add(filter);
+    this.#sendPending();
+  }
+
+  #takenBack(subscription: Subscription): void {
+    if (subscription.state === 'removing') this.#forget(subscription.filter);
+    else if (subscription.state === 'deactivating') this.#record({ ...subscription, state: 'inactive' });
+  }
+
+  #forget(filter: string): void {
+    this.#all.delete(filter);
+    this.log.append({ kind: RecordKind.Unsubscribed, filter });
+    this.effects.push({ type: 'unsubscribed', filter });
+  }
+
+  #record(subscription: Subscription): void {
+    this.#all.set(subscription.filter, subscription);
+    this.#barrier = this.log.append({ kind: RecordKind.Subscribed, subscription: { ...subscription } });
+  }
+
+  #sendPending(): void {
+    if (this.#limits === undefined || this.#barrier > this.log.durable) return;
+    const most = this.#limits.protocolVersion === 5 ? 1 : FILTERS_PER_PACKET;
+    // UNSUBSCRIBE first: the same filter may be asked for again right behind it.
+    this.#sendInPackets(this.#toUnsubscribe, this.#unsubscribing, FILTERS_PER_PACKET, (messageId, filters) => {
+      this.effects.push({ type: 'send', packet: { cmd: 'unsubscribe', messageId, unsubscriptions: filters } });
+    });
+    this.#sendInPackets(this.#toSubscribe, this.#subscribing, most, (messageId, filters) => {
+      this.#sendSubscribe(messageId, filters, this.#limits as ConnectionLimits);
+    });
+  }
+
+  #sendInPackets(
+    pending: Set<string>,
+    underWay: Map<number, string[]>,
+    most: number,
+    send: (messageId: number, filters: string[]) => void,
+  ): void {
+    while (pending.size > 0) {
+      const messageId = this.#identifiers.take();
+      if (messageId === undefined) return;
+      const filters = [...pending].slice(0, most);
+      for (const filter of filters) pending.delete(filter);
+      underWay.set(messageId, filters);
+      send(messageId, filters);
+    }
+  }
+
+  #sendSubscribe(messageId: number, filters: string[], limits: ConnectionLimits): void {
+    const version5 = limits.protocolVersion === 5;
+    const subscriptions = filters.flatMap((filter) => {
+      const subscription = this.#all.get(filter);
+      if (subscription === undefined) return [];
+      const { qos, noLocal, retainAsPublished } = subscription;
+      if (!version5) return [{ topic: filter, qos }];
+      return [{ topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: this.#retainHandling(subscription) }];
+    });
+    const identifier = this.#all.get(filters[0] as string)?.identifier;
+    const withIdentifier = version5 && limits.subscriptionIdentifiersAvailable && identifier !== undefined;
+    this.effects.push({
+      type: 'send',
+      packet: {
+        cmd: 'subscribe',
+        messageId,
+        subscriptions,
+        ...(withIdentifier ? { properties: { subscriptionIdentifier: identifier } } : {}),
+      },
+    });
+  }
+
+  /** A subscription that the broker's session has already must not bring its retained messages again. */
+  #retainHandling(subscription: Subscription): 0 | 1 | 2 {
+    if (this.#fresh.has(subscription.filter)) return subscription.retainHandling;
+    return subscription.retainHandling === 2 ? 2 : 1;
+  }
+
+  #takeIdentifier(): number {
+    if (this.#nextIdentifier > SUBSCRIPTION_IDENTIFIER_MAX) {
+      const used = new Set([...this.#all.values()].map((subscription) => subscription.identifier));
+      this.#nextIdentifier = 1;
+      while (used.has(this.#nextIdentifier)) this.#nextIdentifier += 1;
+    }
+    return this.#nextIdentifier++;
+  }
+}
+
+function sameOptions(one: SubscriptionRequest, other: SubscriptionRequest): boolean {
+  return (
+    one.qos === other.qos &&
+    one.noLocal === other.noLocal &&
+    one.retainAsPublished === other.retainAsPublished &&
+    one.retainHandling === other.retainHandling
+  );
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import * as path from 'node:path';
+import { SessionError } from '../errors';
+import type { FileSystem } from './file-system';
+import { ifExists, readFile, replaceFile } from './files';
+import type { HolderFacts } from './holder-identity';
+import { acquireLock, type Lock, LockObservations, SessionLockedError } from './lock';
+import type { Scheduler } from './scheduler';
+
+const FILE_NAME = 'client-ids.json';
+const LOCK_NAME = 'client-ids.lock';
+const LOCK_WAIT_MS = 5000;
+const LOCK_RETRY_MS = 50;
+
+/** Random, so that machines that import the same flow differ. */
+const RANDOM_BYTES = 10;
+
+/** Generated client ids, made once per node and kept for ever in `client-ids.json`. */
+export class ClientIds {
+  private readonly file: string;
+  private readonly observations: LockObservations;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly fileSystem: FileSystem,
+    private readonly scheduler: Scheduler,
+    private readonly facts: HolderFacts,
+    private readonly storagePath: string,
+  ) {
+    this.file = path.join(storagePath, FILE_NAME);
+    this.observations = new LockObservations(scheduler);
+  }
+
+  /**
+   * The client id of `nodeId`: the one made before, or a new one, durable when resolved. 1 to 23 letters and digits,
+   * which every server must accept (MQTT-3.1.3-5 (3.1.1)).
+   * @throws SessionError `ERR_CLIENT_ID_FILE` when the file is unreadable: a silently changed id would lose the session.
+   */
+  generate(nodeId: string): Promise<string> {
+    const result = this.last.then(() => this.findOrMake(nodeId));
+    this.last = result.catch(() => {});
+    return result;
+  }
+
+  private async findOrMake(nodeId: string): Promise<string> {
+    const known = (await this.read()).get(nodeId);
+    if (known !== undefined) return known;
+    const lock = await this.lock();
+    try {
+      const ids = await this.read();
+      const clientId = ids.get(nodeId) ?? `nr${randomBytes(RANDOM_BYTES).toString('hex')}`;
+      ids.set(nodeId, clientId);
+      const text = `${JSON.stringify(Object.fromEntries(ids), undefined, 2)}\n`;
+      await replaceFile(this.fileSystem, this.file, Buffer.from(text));
+      return clientId;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  private async read(): Promise<Map<string, string>> {
+    const bytes = await ifExists(readFile(this.fileSystem, this.file));
+    if (bytes === undefined) return new Map();
+    try {
+      const entries = Object.entries(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>);
+      return new Map(
+        entries.map(([node, clientId]) => {
+          if (typeof clientId !== 'string') throw new TypeError(`the entry of ${node} is not a string`);
+          return [node, clientId];
+        }),
+      );
+    } catch (cause) {
+      throw new SessionError(
+        'ERR_CLIENT_ID_FILE',
+        `${this.file} cannot be read (${(cause as Error).message}). It holds the generated client ids, without which stored sessions are not found: restore it, or remove it to get new ones.`,
+        { cause, details: { path: this.file } },
+      );
+    }
+  }
+
+  /** Two processes that share the storage path must not overwrite each other's entry. */
+  private async lock(): Promise<Lock> {
+    const deadline = this.scheduler.now() + LOCK_WAIT_MS;
+    for (;;) {
+      try {
+        return await acquireLock({
+          fileSystem: this.fileSystem,
+          scheduler: this.scheduler,
+          facts: this.facts,
+          observations: this.observations,
+          path: path.join(this.storagePath, LOCK_NAME),
+          subject: `file of client ids in ${this.storagePath}`,
+        });
+      } catch (error) {
+        if (!(error instanceof SessionLockedError) || this.scheduler.now() >= deadline) throw error;
+      }
+      await new Promise<void>((resolve) => this.scheduler.after(LOCK_RETRY_MS, resolve));
+    }
+  }
+}

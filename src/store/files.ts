@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import * as path from 'node:path';
+import { errorCode } from '../errors';
+import type { FileSystem, FileStatus } from './file-system';
+
+/** Ending of files that are not in place yet. Left-overs of a crash are removed when their session is opened. */
+export const TEMPORARY_SUFFIX = '.tmp';
+
+/** The whole file. */
+export async function readFile(fileSystem: FileSystem, file: string): Promise<Buffer> {
+  const handle = await fileSystem.open(file, 'read');
+  try {
+    const bytes = Buffer.allocUnsafe(await handle.size());
+    let length = 0;
+    while (length < bytes.length) {
+      const count = await handle.read(bytes, length, bytes.length - length, length);
+      if (count === 0) break;
+      length += count;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Creates `file`, which must not exist, with `content`, and syncs it. On failure no file is left. */
+export async function createFile(fileSystem: FileSystem, file: string, content: Buffer): Promise<void> {
+  const handle = await fileSystem.open(file, 'create');
+  try {
+    try {
+      await writeFully(handle, content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await fileSystem.remove(file);
+    throw error;
+  }
+}
+
+/**
+ * Puts `content` in the place of `file`: readers see the old file or the new one, also after a power cut.
+ * Resolves when the new one is durable.
+ */
+export async function replaceFile(fileSystem: FileSystem, file: string, content: Buffer): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString('hex')}${TEMPORARY_SUFFIX}`;
+  await createFile(fileSystem, temporary, content);
+  await fileSystem.rename(temporary, file);
+  await fileSystem.syncDirectory(path.dirname(file));
+}
+
+/** Writes all of `content` at the start. A full disk may report no error and fewer bytes, so the count decides. */
+export async function writeFully(
+  handle: { write(source: Buffer, offset: number, length: number, position: number): Promise<number> },
+  content: Buffer,
+): Promise<void> {
+  let written = 0;
+  while (written < content.length) {
+    const count = await handle.write(content, written, content.length - written, written);
+    if (count === 0) throw Object.assign(new Error('ENOSPC: nothing was written'), { code: 'ENOSPC' });
+    written += count;
+  }
+}
+
+/** `operation`'s result, or undefined when the file or directory does not exist. Other errors pass. */
+export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function removeIfExists(fileSystem: FileSystem, file: string): Promise<void> {
+  await ifExists(fileSystem.remove(file));
+}
+
+/** Names in a directory with their status; what vanishes meanwhile is left out. */
+export async function listWithStatus(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<{ name: string; status: FileStatus }[]> {
+  const entries: { name: string; status: FileStatus }[] = [];
+  for (const name of await fileSystem.list(directory)) {
+    const status = await ifExists(fileSystem.status(path.join(directory, name)));
+    if (status) entries.push({ name, status });
+  }
+  return entries;
+}

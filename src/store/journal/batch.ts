@@ -1,0 +1,69 @@
+import { MESSAGE_KIND_BIT } from '../../session/records';
+import type { RecordCodec } from '../../session/state';
+import { BATCH_HEADER_BYTES, type JournalKey, RECORD_HEADER_BYTES, sealRecord } from './format';
+
+const BUFFER_BYTES_MIN = 16 * 1024;
+/** A batch takes further records up to this size; a single record may be larger. */
+export const BATCH_BYTES_MAX = 1024 * 1024;
+
+/** Records encoded as they will stand in the file, with room for the batch header in front. */
+export class Batch<R> {
+  /** Its first `length` bytes are the batch. */
+  buffer: Buffer;
+  length = BATCH_HEADER_BYTES;
+  readonly attempt: number;
+  readonly first: number;
+  /** Sequence of the last record. */
+  last: number;
+  /** The records themselves, to be handed back if writing fails; emptied when they are reported durable. */
+  records: R[] = [];
+  hasMessages = false;
+
+  constructor(attempt: number, first: number, buffer: Buffer) {
+    this.attempt = attempt;
+    this.first = first;
+    this.last = first - 1;
+    this.buffer = buffer;
+  }
+
+  /** True when a record with `bodySize` bytes may still join. */
+  accepts(bodySize: number): boolean {
+    return this.length + RECORD_HEADER_BYTES + bodySize <= BATCH_BYTES_MAX || this.length === BATCH_HEADER_BYTES;
+  }
+
+  /** Adds a record whose body takes `bodySize` bytes. Nothing changes when the codec throws. */
+  add(key: JournalKey, codec: RecordCodec<R>, record: R, bodySize: number): void {
+    const start = this.length;
+    const size = RECORD_HEADER_BYTES + bodySize;
+    if (start + size > this.buffer.length) this.#grow(start + size);
+    const kind = codec.kind(record);
+    const end = codec.write(record, this.buffer, start + RECORD_HEADER_BYTES);
+    if (end !== start + size) throw new RangeError(`A record of kind ${kind} took ${end - start} bytes, not ${size}`);
+    sealRecord(key, this.buffer, start, size, this.last + 1, kind, this.attempt);
+    this.length = end;
+    this.last++;
+    this.records.push(record);
+    if ((kind & MESSAGE_KIND_BIT) !== 0) this.hasMessages = true;
+  }
+
+  #grow(needed: number): void {
+    let bytes = Math.max(BUFFER_BYTES_MIN, this.buffer.length * 2);
+    while (bytes < needed && bytes < BATCH_BYTES_MAX) bytes *= 2;
+    const buffer = Buffer.allocUnsafeSlow(Math.max(needed, bytes));
+    this.buffer.copy(buffer, 0, 0, this.length);
+    this.buffer = buffer;
+  }
+}
+
+/** Buffers between batches. Keeps few: a burst must not leave megabytes behind in an idle session. */
+export class BufferPool {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
+  }
+
+  give(buffer: Buffer): void {
+    if (this.#free.length < 2 && buffer.length <= 16 * BUFFER_BYTES_MIN) this.#free.push(buffer);
+  }
+}

@@ -1,0 +1,170 @@
+import { MESSAGE_KIND_BIT } from '../../session/records';
+import type { RecordCodec } from '../../session/state';
+import type { StoredRecord } from '../../client/ports';
+import { errorCode } from '../../errors';
+import type { FileSystem, OpenFile } from '../file-system';
+import { ifExists } from '../files';
+import { decodeSegmentHeader, type JournalKey, SEGMENT_HEADER_BYTES } from './format';
+import { SegmentScanner } from './scanner';
+import type { Segment, SegmentTable } from './segment-table';
+
+interface Cursor {
+  segment: Segment;
+  file: OpenFile;
+  scanner: SegmentScanner;
+  /** Every record up to here was passed. */
+  passed: number;
+  /** The first sequence that is not this segment's. */
+  end: number;
+  /** The last durable sequence when the scanner's limit was set. */
+  reach: number;
+}
+
+export interface ReaderOptions<R> {
+  fileSystem: FileSystem;
+  key: JournalKey;
+  codec: RecordCodec<R>;
+  table: SegmentTable;
+  /** Every record up to here may be read. */
+  durable: () => number;
+  /** Records from `first` to `last` of the segment cannot be read any more. */
+  damaged: (segment: Segment, first: number, last: number, reason: string) => Promise<void>;
+  /** The oldest segment that is read moved on. */
+  crossed: () => void;
+}
+
+/** Reads the queue in order. Remembers where it stopped, so that reading on costs the same whatever the backlog. */
+export class JournalReader<R> {
+  readonly #options: ReaderOptions<R>;
+  #cursor: Cursor | undefined;
+  /** The segment that was read last, 0: none yet. */
+  #segmentNumber = 0;
+  #previous: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ReaderOptions<R>) {
+    this.#options = options;
+  }
+
+  /** See `SessionJournal.read`. Calls made while one runs wait for it. */
+  read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
+    const result = this.#previous.then(() => this.#read(after, maxBytes));
+    this.#previous = result.catch(() => undefined);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#previous;
+    await this.#leave();
+  }
+
+  async #read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
+    const messages: StoredRecord<R>[] = [];
+    const durable = this.#options.durable();
+    let passed = after;
+    let bytesLeft = maxBytes;
+    while (passed < durable && (bytesLeft > 0 || messages.length === 0)) {
+      const cursor = await this.#seek(passed);
+      if (typeof cursor === 'number') {
+        passed = cursor;
+        continue;
+      }
+      const { scanner } = cursor;
+      while (bytesLeft > 0 || messages.length === 0) {
+        const step = scanner.advance();
+        if (step === 'more') {
+          await scanner.fill();
+          continue;
+        }
+        const { sequence } = scanner;
+        if (step === 'end' || sequence >= cursor.end) {
+          passed = Math.max(passed, await this.#finish(cursor));
+          break;
+        }
+        if (sequence > cursor.passed + 1) await this.#lost(cursor, cursor.passed + 1, sequence - 1);
+        cursor.passed = sequence;
+        if (sequence <= passed) continue;
+        passed = sequence;
+        if ((scanner.kind & MESSAGE_KIND_BIT) === 0) continue;
+        const { size } = scanner;
+        const record = await this.#decode(cursor);
+        if (record === undefined) continue;
+        messages.push({ sequence, record, size });
+        bytesLeft -= size;
+      }
+    }
+    return messages;
+  }
+
+  async #decode({ segment, scanner }: Cursor): Promise<R | undefined> {
+    try {
+      return this.#options.codec.read(scanner.kind, scanner.copyBody());
+    } catch (error) {
+      if (errorCode(error) !== 'ERR_RECORD_INVALID') throw error;
+      await this.#options.damaged(segment, scanner.sequence, scanner.sequence, String(error));
+      return undefined;
+    }
+  }
+
+  /** The cursor before the first record above `passed`; or, when there is nothing to read, what counts as passed. */
+  async #seek(passed: number): Promise<Cursor | number> {
+    const { table, durable } = this.#options;
+    const current = this.#cursor;
+    if (current && current.passed <= passed) {
+      const end = table.endOf(current.segment);
+      if (passed + 1 < end) {
+        current.end = end;
+        current.reach = durable();
+        current.scanner.extend(current.segment.length);
+        return current;
+      }
+    }
+    await this.#leave();
+    const segment = table.segmentAt(table.indexOf(passed + 1));
+    const end = table.endOf(segment);
+    const entered = await this.#enter(segment, end);
+    if (segment.number > this.#segmentNumber && this.#segmentNumber > 0) this.#options.crossed();
+    this.#segmentNumber = segment.number;
+    if (entered) return entered;
+    const last = Math.min(end - 1, durable());
+    await this.#options.damaged(segment, Math.max(segment.firstSequence, passed + 1), last, 'the file is missing');
+    return last;
+  }
+
+  /** Opens a segment at its start; undefined when its file is gone. */
+  async #enter(segment: Segment, end: number): Promise<Cursor | undefined> {
+    const { fileSystem, key, durable } = this.#options;
+    const file = await ifExists(fileSystem.open(segment.path, 'read'));
+    if (file === undefined) return undefined;
+    try {
+      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+      await file.read(bytes, 0, bytes.length, 0);
+      const attempt = decodeSegmentHeader(bytes)?.attempt ?? 0;
+      const after = segment.firstSequence - 1;
+      const limit = segment.length;
+      const scanner = new SegmentScanner(key, { file, start: SEGMENT_HEADER_BYTES, limit, attempt, after });
+      this.#cursor = { segment, file, scanner, passed: after, end, reach: durable() };
+      return this.#cursor;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Nothing more in the segment: what should have followed in it is lost. Returns what counts as passed. */
+  async #finish(cursor: Cursor): Promise<number> {
+    const last = Math.min(cursor.end - 1, cursor.reach);
+    if (last > cursor.passed) await this.#lost(cursor, cursor.passed + 1, last);
+    cursor.passed = Math.max(cursor.passed, last);
+    return last;
+  }
+
+  #lost(cursor: Cursor, first: number, last: number): Promise<void> {
+    return this.#options.damaged(cursor.segment, first, last, 'the bytes are no valid record');
+  }
+
+  async #leave(): Promise<void> {
+    const cursor = this.#cursor;
+    this.#cursor = undefined;
+    await cursor?.file.close();
+  }
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import * as path from 'node:path';
+import type { FileSystem } from '../file-system';
+import { isNoSpace } from './segment-file';
+
+export const RESERVE_NAME = 'reserve';
+const STEP_BYTES = 64 * 1024;
+
+/**
+ * A file that does nothing but take up room. When the disk is full it shrinks step by step, so that the removal of
+ * messages and the steps of QoS 2 can still be written: draining frees segments, and so the disk.
+ */
+export class Reserve {
+  readonly #fileSystem: FileSystem;
+  readonly #path: string;
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(fileSystem: FileSystem, directory: string, bytesMax: number) {
+    this.#fileSystem = fileSystem;
+    this.#path = path.join(directory, RESERVE_NAME);
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Bytes it holds now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= this.#bytesMax;
+  }
+
+  /**
+   * Brings the file to its full size. Random bytes: a compressing file system would store zeros in nothing.
+   * A full disk is not an error: it keeps what it got and is filled the next time.
+   * @throws Error of the system other than ENOSPC.
+   */
+  async fill(): Promise<void> {
+    if (this.#bytesMax === 0) return;
+    const names = await this.#fileSystem.list(path.dirname(this.#path));
+    const file = await this.#fileSystem.open(this.#path, names.includes(RESERVE_NAME) ? 'write' : 'create');
+    try {
+      this.#bytes = await file.size();
+      while (this.#bytes < this.#bytesMax) {
+        const chunk = randomBytes(Math.min(STEP_BYTES, this.#bytesMax - this.#bytes));
+        const count = await file.write(chunk, 0, chunk.length, this.#bytes);
+        if (count === 0) break;
+        this.#bytes += count;
+      }
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Gives back at least `bytes`, or all that is left. Resolves to false when there was nothing to give. */
+  async shrink(bytes: number): Promise<boolean> {
+    if (this.#bytes === 0) return false;
+    const file = await this.#fileSystem.open(this.#path, 'write');
+    try {
+      const given = Math.ceil(bytes / STEP_BYTES) * STEP_BYTES;
+      const left = Math.max(0, this.#bytes - given);
+      await file.truncate(left);
+      this.#bytes = left;
+    } finally {
+      await file.close();
+    }
+    return true;
+  }
+}

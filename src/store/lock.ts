@@ -1,0 +1,334 @@
+/**
+ * The lock of a session: one file, taken without native code, on local and network file systems.
+ *
+ * Taking a free lock: write a unique file, link it to the lock's name, read back. A link never replaces a file.
+ *
+ * Taking over a dead one, holder N: exclusively create `lock.<N>.next` (by link), read the chain again from `lock`, and
+ * only if `lock` is still N's rename `.next` over it. Two takers cannot both win: only one file `lock.<N>.next` can be
+ * made while `lock` is N's, and a taker that comes after it was renamed away reads that `lock` is no longer N's. A taker
+ * that dies in between is itself followed by `lock.<its nonce>.next`. Releasing makes the same claim before removing the
+ * lock, so that a holder that was displaced never removes its successor's.
+ */
+import * as path from 'node:path';
+import { errorCode, SessionError } from '../errors';
+import type { FileStatus, FileSystem, OpenFile } from './file-system';
+import { createFile, ifExists, removeIfExists, writeFully } from './files';
+import type { HolderFacts, HolderIdentity } from './holder-identity';
+import { isLockDebris, type LockFile, makeNonce, readChain, readLockFile, successorPath } from './lock-chain';
+import { judgeHolder, type LockContent } from './lock-judgement';
+import type { Scheduler } from './scheduler';
+
+const BEAT_INTERVAL_MS = 10_000;
+/** Three beats missed. */
+const STALE_AFTER_MS = 30_000;
+const ATTEMPTS_MAX = 16;
+
+/** Where hard links do not exist (FAT, some network shares), exclusive creation takes their place. */
+const LINK_UNSUPPORTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Somebody else holds the lock. */
+export class SessionLockedError extends SessionError {
+  override readonly name = 'SessionLockedError';
+
+  constructor(
+    message: string,
+    /** As far as the lock file can be read. */
+    readonly holder: HolderIdentity | undefined,
+    readonly lockPath: string,
+  ) {
+    super('ERR_SESSION_LOCKED', message, { details: { holder, lockPath } });
+  }
+}
+
+export interface LockOptions {
+  fileSystem: FileSystem;
+  scheduler: Scheduler;
+  facts: HolderFacts;
+  /** Remembers between attempts since when a lock has not changed. Keep one as long as attempts are repeated. */
+  observations: LockObservations;
+  path: string;
+  /** What is locked, for messages: `session "plant-1"`. */
+  subject: string;
+}
+
+/** Since when, on our own monotonic clock, each foreign lock has been seen unchanged. */
+export class LockObservations {
+  private readonly seen = new Map<string, { raw: string; nonce: string; since: number }>();
+
+  constructor(private readonly scheduler: Scheduler) {}
+
+  /** Milliseconds for which `file` has been the same, as far as we have watched. */
+  unchangedMs(lockPath: string, file: LockFile): number {
+    const now = this.scheduler.now();
+    const last = this.seen.get(lockPath);
+    if (last && last.raw === file.raw && last.nonce === file.nonce) return now - last.since;
+    this.seen.set(lockPath, { raw: file.raw, nonce: file.nonce, since: now });
+    return 0;
+  }
+
+  forget(lockPath: string): void {
+    this.seen.delete(lockPath);
+  }
+}
+
+/**
+ * Takes the lock, or tells who has it. Does not wait: repeat the call.
+ * @throws SessionLockedError `ERR_SESSION_LOCKED`; errors of the file system with their own code (`ENOENT`: the
+ * directory has gone).
+ */
+export async function acquireLock(options: LockOptions): Promise<Lock> {
+  const { fileSystem, facts, observations, path: lockPath } = options;
+  const self = await facts.self();
+  const space = await fileSystem.space(path.dirname(lockPath));
+  const onNetwork = space?.network ?? true;
+  const beats = onNetwork || !facts.isFirstNamespace(self.pidNamespace);
+
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const chain = await readChain(fileSystem, lockPath);
+    const head = chain.at(-1);
+    if (head) await requireDead(head, self, onNetwork, options);
+
+    const content: LockContent = { ...self, nonce: makeNonce(), beats, beat: 0 };
+    const handle = await take(fileSystem, lockPath, chain, content);
+    if (!handle) continue;
+    const lock = new Lock(options, content, handle, onNetwork);
+    try {
+      await removeDebris(fileSystem, lockPath);
+      await lock.start();
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    observations.forget(lockPath);
+    return lock;
+  }
+  throw new SessionLockedError(`Too many processes try to take ${options.subject} (${lockPath}).`, undefined, lockPath);
+}
+
+/** A lock that is ours until `release`, or until another taker found us dead. */
+export class Lock {
+  private stamp: FileStatus | undefined;
+  private lost: SessionError | undefined;
+  private detached = false;
+  private released = false;
+  private cancelBeat: () => void = () => {};
+  private beating: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly options: LockOptions,
+    private readonly content: LockContent,
+    private readonly handle: OpenFile,
+    private readonly onNetwork: boolean,
+  ) {}
+
+  /** @internal Called once by `acquireLock`. */
+  async start(): Promise<void> {
+    this.stamp = await this.options.fileSystem.status(this.options.path);
+    if (this.content.beats) this.scheduleBeat();
+  }
+
+  /**
+   * Checks that the lock is still ours: one look at the file's identity, or its content where that may be cached.
+   * @throws SessionError `ERR_SESSION_LOST` when it is not; the file system's error when that cannot be told.
+   */
+  async verify(): Promise<void> {
+    if (this.lost) throw this.lost;
+    const { fileSystem, path: lockPath } = this.options;
+    const status = await ifExists(fileSystem.status(lockPath));
+    if (!this.onNetwork && status && isSameFile(status, this.stamp)) return;
+    // Our own beat may be changing the file right now.
+    await this.beating;
+    const file = await readLockFile(fileSystem, lockPath);
+    if (file?.nonce !== this.content.nonce) throw this.markLost(file);
+    this.stamp = status;
+  }
+
+  /** Gives the lock up. Leaves everything as it is when somebody else has taken it. */
+  async release(): Promise<void> {
+    if (this.released) return;
+    this.released = true;
+    await this.detach();
+    const { fileSystem, path: lockPath } = this.options;
+    const claim = successorPath(lockPath, this.content.nonce);
+    try {
+      await createFile(fileSystem, claim, encode({ ...this.content, nonce: makeNonce(), beat: 0 }));
+    } catch (error) {
+      // EEXIST: displaced. ENOENT: the directory has been removed, and the lock with it.
+      if (errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOENT') return;
+      // Without a claim (a full disk) the look below still tells; a lock left behind would block us as long as we live.
+    }
+    const file = await readLockFile(fileSystem, lockPath);
+    if (file?.nonce === this.content.nonce) await removeIfExists(fileSystem, lockPath);
+    await removeIfExists(fileSystem, claim);
+  }
+
+  /** Stops all use of the file without removing it, for a directory that is about to be renamed away and deleted. */
+  async detach(): Promise<void> {
+    if (this.detached) return;
+    this.detached = true;
+    this.cancelBeat();
+    await this.beating;
+    await this.handle.close();
+  }
+
+  private markLost(file: LockFile | undefined): SessionError {
+    const { path: lockPath, subject } = this.options;
+    const by = file?.content ? `${describe(file.content)} has taken it over` : 'its lock file was removed or replaced';
+    this.lost = new SessionError('ERR_SESSION_LOST', `The ${subject} is no longer ours: ${by} (${lockPath}).`, {
+      details: { holder: file?.content, lockPath },
+    });
+    this.cancelBeat();
+    return this.lost;
+  }
+
+  private scheduleBeat(): void {
+    this.cancelBeat = this.options.scheduler.after(BEAT_INTERVAL_MS, () => {
+      this.beating = this.beat();
+    });
+  }
+
+  /** Writes through the handle of our own file, so that a late beat never lands in a successor's lock. */
+  private async beat(): Promise<void> {
+    this.content.beat++;
+    try {
+      await writeFully(this.handle, encode(this.content));
+      await this.handle.sync();
+    } catch {
+      // A beat that fails is a beat missed: others see silence, and `verify` tells whether the lock is still ours.
+    }
+    if (!this.detached && !this.lost) this.scheduleBeat();
+  }
+}
+
+/** Resolves when the holder of `head` is certainly gone. */
+async function requireDead(head: LockFile, self: HolderIdentity, onNetwork: boolean, options: LockOptions): Promise<void> {
+  const { facts, observations, path: lockPath, subject } = options;
+  const holder = head.content;
+  // An empty file is a taker between creation and writing, where there are no links: it changes soon or never.
+  const judgement = holder ? await judgeHolder(holder, self, facts, onNetwork) : head.raw === '' ? 'beating' : 'silent';
+  if (judgement === 'dead') return;
+
+  let why: string;
+  if (judgement === 'alive') {
+    why = 'It becomes free when that process closes it or ends.';
+  } else if (judgement === 'beating') {
+    const unchangedMs = observations.unchangedMs(lockPath, head);
+    if (unchangedMs >= STALE_AFTER_MS) return;
+    why = `It can be taken over once its holder has shown no sign of life for ${STALE_AFTER_MS / 1000} s.`;
+  } else {
+    why = `From here it cannot be told whether that process still runs; if it does not, remove ${head.path}.`;
+  }
+  const who = holder ? describe(holder) : 'an unknown process';
+  throw new SessionLockedError(`The ${subject} is in use by ${who} (lock file ${head.path}). ${why}`, holder, head.path);
+}
+
+/** One attempt behind `chain`, whose last holder is dead. Undefined: somebody else was faster, look again. */
+async function take(
+  fileSystem: FileSystem,
+  lockPath: string,
+  chain: LockFile[],
+  content: LockContent,
+): Promise<OpenFile | undefined> {
+  const head = chain.at(-1);
+  const target = head ? successorPath(lockPath, head.nonce) : lockPath;
+  const handle = await placeExclusively(fileSystem, target, `${lockPath}.${content.nonce}.new`, content);
+  if (!handle) return undefined;
+  let won = false;
+  try {
+    if (head) await replaceDeadLock(fileSystem, lockPath, target, [...chain.map((file) => file.nonce), content.nonce]);
+    won = (await readLockFile(fileSystem, lockPath))?.nonce === content.nonce;
+  } finally {
+    if (!won) await handle.close();
+  }
+  return won ? handle : undefined;
+}
+
+/** Renames our claim over the lock if the chain that leads to it is still the one that was judged. */
+async function replaceDeadLock(
+  fileSystem: FileSystem,
+  lockPath: string,
+  claim: string,
+  expected: string[],
+): Promise<void> {
+  const now = (await readChain(fileSystem, lockPath)).map((file) => file.nonce);
+  if (now.join() === expected.join()) {
+    // ENOENT: who took over before us cleared our claim away.
+    await ifExists(fileSystem.rename(claim, lockPath));
+  } else if ((await readLockFile(fileSystem, claim))?.nonce === expected.at(-1)) {
+    await removeIfExists(fileSystem, claim);
+  }
+}
+
+/**
+ * Makes `target` with our content unless it exists. Content and file appear together (by link) where the file system
+ * can; resolves to the open file, or undefined when `target` exists.
+ */
+async function placeExclusively(
+  fileSystem: FileSystem,
+  target: string,
+  unique: string,
+  content: LockContent,
+): Promise<OpenFile | undefined> {
+  const handle = await createOpen(fileSystem, unique, content);
+  try {
+    try {
+      await fileSystem.link(unique, target);
+    } catch (error) {
+      const code = errorCode(error) ?? '';
+      if (LINK_UNSUPPORTED.has(code)) {
+        await handle.close();
+        return await createOpen(fileSystem, target, content).catch(unlessExists);
+      }
+      // Over NFS a link may be made although the answer was lost and the repeated request fails: read back.
+      const existing = code === 'EEXIST' ? await readLockFile(fileSystem, target) : undefined;
+      if (existing?.nonce !== content.nonce) {
+        await handle.close();
+        // ENOENT: whoever got the lock cleared our file away, or the directory itself is gone.
+        if (code === 'ENOENT') await fileSystem.status(path.dirname(target));
+        else if (code !== 'EEXIST') throw error;
+        return undefined;
+      }
+    }
+    return handle;
+  } finally {
+    await removeIfExists(fileSystem, unique);
+  }
+}
+
+async function createOpen(fileSystem: FileSystem, file: string, content: LockContent): Promise<OpenFile> {
+  const handle = await fileSystem.open(file, 'create');
+  try {
+    await writeFully(handle, encode(content));
+    // A lock that a power cut left empty could not be judged.
+    await handle.sync();
+    return handle;
+  } catch (error) {
+    await handle.close();
+    await fileSystem.remove(file);
+    throw error;
+  }
+}
+
+async function removeDebris(fileSystem: FileSystem, lockPath: string): Promise<void> {
+  const directory = path.dirname(lockPath);
+  for (const name of await fileSystem.list(directory)) {
+    if (isLockDebris(lockPath, name)) await removeIfExists(fileSystem, path.join(directory, name));
+  }
+}
+
+function unlessExists(error: unknown): undefined {
+  if (errorCode(error) !== 'EEXIST') throw error;
+  return undefined;
+}
+
+function isSameFile(a: FileStatus, b: FileStatus | undefined): boolean {
+  return b !== undefined && a.inode === b.inode && a.changeTime === b.changeTime;
+}
+
+function describe(holder: HolderIdentity): string {
+  return `process ${holder.pid} on host "${holder.host}"`;
+}
+
+function encode(content: LockContent): Buffer {
+  return Buffer.from(JSON.stringify(content));
+}

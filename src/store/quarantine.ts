@@ -1,0 +1,49 @@
+import * as path from 'node:path';
+import type { FileSystem } from './file-system';
+import { createFile, ifExists } from './files';
+
+export const QUARANTINE_DIRECTORY = 'quarantine';
+
+/**
+ * Where damaged files of one session go, for inspection: `<storage path>/quarantine/<session>-<time>/`, together with
+ * `reason.txt`. The directory is made with the first file.
+ */
+export class Quarantine {
+  private directory: string | undefined;
+  private count = 0;
+
+  constructor(
+    private readonly fileSystem: FileSystem,
+    private readonly storagePath: string,
+    private readonly sessionName: string,
+    private readonly now: () => number,
+  ) {}
+
+  /** Moves `file` there. Resolves to its new path when that is durable. A file that is gone is nothing to move. */
+  async take(file: string, reason: string): Promise<string | undefined> {
+    this.directory ??= await this.makeDirectory();
+    const target = path.join(this.directory, path.basename(file));
+    const moved = await ifExists(this.fileSystem.rename(file, target).then(() => true));
+    if (!moved) return undefined;
+    const text = Buffer.from(`${path.basename(file)}: ${reason}\n`);
+    await createFile(this.fileSystem, path.join(this.directory, `reason-${++this.count}.txt`), text);
+    await this.fileSystem.syncDirectory(this.directory);
+    await this.fileSystem.syncDirectory(path.dirname(file));
+    return target;
+  }
+
+  private async makeDirectory(): Promise<string> {
+    const root = path.join(this.storagePath, QUARANTINE_DIRECTORY);
+    await this.fileSystem.makeDirectory(root);
+    const stamp = new Date(this.now()).toISOString().replace(/[-:]|\.\d+/g, '');
+    for (let number = 1; ; number++) {
+      const directory = path.join(root, `${this.sessionName}-${stamp}${number === 1 ? '' : `-${number}`}`);
+      const existing = await ifExists(this.fileSystem.status(directory));
+      if (existing) continue;
+      await this.fileSystem.makeDirectory(directory);
+      await this.fileSystem.syncDirectory(root);
+      await this.fileSystem.syncDirectory(this.storagePath);
+      return directory;
+    }
+  }
+}

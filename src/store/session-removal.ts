@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import * as path from 'node:path';
+import type { FileSystem } from './file-system';
+import { ifExists, listWithStatus, removeIfExists } from './files';
+import { Quarantine } from './quarantine';
+
+const DELETED = /^\.deleted-[0-9a-f]{8}-(.+)$/;
+/** Names that this package gives to files of a session. */
+const OWN_FILE = /^(session\.\d+\.mcps(\..*)?|.*\.mcpj(\..*)?|lock(\..*)?)$/;
+
+/**
+ * Takes a session's directory out of the storage path in one step, so that a crash leaves it whole or gone.
+ * Resolves, when that is durable, to the directory that `removeDeleted` removes.
+ */
+export async function renameAway(fileSystem: FileSystem, directory: string): Promise<string> {
+  const storagePath = path.dirname(directory);
+  const target = path.join(
+    storagePath,
+    `.deleted-${randomBytes(4).toString('hex')}-${path.basename(directory)}`,
+  );
+  await fileSystem.rename(directory, target);
+  await fileSystem.syncDirectory(storagePath);
+  return target;
+}
+
+/** Removes a directory made by `renameAway`. Files that are not ours are moved to quarantine instead. */
+export async function removeDeleted(fileSystem: FileSystem, directory: string, now: () => number): Promise<void> {
+  const storagePath = path.dirname(directory);
+  const name = DELETED.exec(path.basename(directory))?.[1] ?? path.basename(directory);
+  const quarantine = new Quarantine(fileSystem, storagePath, name, now);
+  for (const entry of (await ifExists(listWithStatus(fileSystem, directory))) ?? []) {
+    const file = path.join(directory, entry.name);
+    if (entry.status.kind === 'file' && OWN_FILE.test(entry.name)) await removeIfExists(fileSystem, file);
+    else await quarantine.take(file, 'found in the directory of a deleted session, not written by this package');
+  }
+  await ifExists(fileSystem.removeDirectory(directory));
+}
+
+/** Completes deletions that a crash interrupted. */
+export async function completeDeletions(fileSystem: FileSystem, storagePath: string, now: () => number): Promise<void> {
+  for (const name of await fileSystem.list(storagePath)) {
+    if (DELETED.test(name)) await removeDeleted(fileSystem, path.join(storagePath, name), now);
+  }
+}

@@ -1,0 +1,64 @@
+import * as path from 'node:path';
+import { SessionError } from '../errors';
+import type { SessionMetadata, SessionState } from '../session/state';
+import type { FileSystem } from './file-system';
+import { ifExists, listWithStatus } from './files';
+import type { HolderIdentity } from './holder-identity';
+import { readLockFile } from './lock-chain';
+import { isSessionDirectoryName } from './safe-name';
+import { isOccupied } from './session-registry';
+import { findStoredFiles } from './snapshots';
+
+export const LOCK_FILE_NAME = 'lock';
+
+/** A stored session as of its last snapshot; what happened since is in its journal, which is not read. */
+export interface SessionSummary {
+  directory: string;
+  metadata?: SessionMetadata;
+  state?: SessionState;
+  /** Size of all its files. */
+  bytes: number;
+  /** Open, opening or closing in this process. */
+  isOpen: boolean;
+  /** What the lock file says, whether or not that process still runs. */
+  holder?: HolderIdentity;
+  /** Why there is no metadata: damaged (`ERR_MCPS_...`) or written by a newer version (`ERR_SESSION_VERSION`). */
+  error?: SessionError;
+}
+
+/** The session in `directory`; undefined when nothing is stored there. Reads only. */
+export async function summarize(fileSystem: FileSystem, directory: string): Promise<SessionSummary | undefined> {
+  const summary: SessionSummary = { directory, bytes: 0, isOpen: isOccupied(directory) };
+  try {
+    const stored = await ifExists(findStoredFiles(fileSystem, directory));
+    if (!stored || (stored.snapshotPaths.length === 0 && stored.segmentNames.length === 0)) return undefined;
+    if (stored.snapshot) {
+      summary.metadata = stored.snapshot.metadata;
+      summary.state = stored.snapshot.state;
+    } else {
+      summary.error = stored.damaged[0]?.error ?? snapshotMissing(directory);
+    }
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error;
+    summary.error = error;
+  }
+  for (const { status } of await listWithStatus(fileSystem, directory)) summary.bytes += status.size;
+  const holder = (await readLockFile(fileSystem, path.join(directory, LOCK_FILE_NAME)))?.content;
+  if (holder) summary.holder = holder;
+  return summary;
+}
+
+/** All sessions in a storage path. Foreign files and directories are passed over. */
+export async function summarizeAll(fileSystem: FileSystem, storagePath: string): Promise<SessionSummary[]> {
+  const summaries: SessionSummary[] = [];
+  for (const { name, status } of await listWithStatus(fileSystem, storagePath)) {
+    if (status.kind !== 'directory' || !isSessionDirectoryName(name)) continue;
+    const summary = await summarize(fileSystem, path.join(storagePath, name));
+    if (summary) summaries.push(summary);
+  }
+  return summaries;
+}
+
+function snapshotMissing(directory: string): SessionError {
+  return new SessionError('ERR_MCPS_TRUNCATED', `${directory} holds journal segments, but no snapshot.`);
+}

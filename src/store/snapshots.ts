@@ -1,0 +1,121 @@
+import * as path from 'node:path';
+import { SessionError } from '../errors';
+import { McpsError } from '../mcps/mcps-error';
+import { decodeMcpsV2, encodeMcpsV2, MCPS_VERSION_2, type McpsV2Snapshot } from '../mcps/v2';
+import type { FileSystem } from './file-system';
+import { readFile, removeIfExists, replaceFile, TEMPORARY_SUFFIX } from './files';
+
+const SNAPSHOT_NAME = /^session\.(\d{1,15})\.mcps$/;
+const SEGMENT_NAME = /^(\d{1,15})-(\d+)\.mcpj$/;
+
+/** What is in a session's directory. */
+export interface StoredFiles {
+  /** The newest snapshot that is whole; undefined when there is none. */
+  snapshot: McpsV2Snapshot | undefined;
+  /** Newer snapshots that are not whole, newest first. */
+  damaged: { path: string; error: SessionError }[];
+  /** Paths of all snapshots. */
+  snapshotPaths: string[];
+  /** Names of journal segments, of whatever epoch, in the order of their number. */
+  segmentNames: string[];
+  /** The highest epoch that any file name or the snapshot carries; 0: none. */
+  epoch: number;
+  /** Left-overs of snapshots that were being written. */
+  temporaryPaths: string[];
+}
+
+export function snapshotPath(directory: string, epoch: number): string {
+  return path.join(directory, `session.${epoch}.mcps`);
+}
+
+/**
+ * Finds the newest valid snapshot of a session: highest epoch first, so that a crash during a take-over leaves either
+ * the old or the new one in force.
+ * @param clientId When given, a snapshot of another session counts as damaged.
+ * @throws SessionError `ERR_SESSION_VERSION` when the newest was written by a newer version; errors of the file system
+ * (a file that cannot be read is not a damaged one).
+ */
+export async function findStoredFiles(fileSystem: FileSystem, directory: string, clientId?: string): Promise<StoredFiles> {
+  const names = await fileSystem.list(directory);
+  const snapshots = names
+    .flatMap((name) => {
+      const epoch = SNAPSHOT_NAME.exec(name)?.[1];
+      return epoch === undefined ? [] : [{ path: path.join(directory, name), epoch: Number(epoch) }];
+    })
+    .sort((a, b) => b.epoch - a.epoch);
+  const segments = names
+    .flatMap((name) => {
+      const match = SEGMENT_NAME.exec(name);
+      return match ? [{ name, epoch: Number(match[1]), number: Number(match[2]) }] : [];
+    })
+    .sort((a, b) => a.number - b.number || a.epoch - b.epoch);
+
+  const found: StoredFiles = {
+    snapshot: undefined,
+    damaged: [],
+    snapshotPaths: snapshots.map((file) => file.path),
+    segmentNames: segments.map((segment) => segment.name),
+    epoch: Math.max(0, ...snapshots.map((file) => file.epoch), ...segments.map((segment) => segment.epoch)),
+    temporaryPaths: names
+      .filter((name) => name.startsWith('session.') && name.endsWith(TEMPORARY_SUFFIX))
+      .map((name) => path.join(directory, name)),
+  };
+  for (const file of snapshots) {
+    try {
+      found.snapshot = await readSnapshot(fileSystem, file.path, clientId);
+      found.epoch = Math.max(found.epoch, found.snapshot.journal.epoch);
+      break;
+    } catch (error) {
+      if (!(error instanceof McpsError)) throw error;
+      if (isNewer(error)) throw newerVersionError(file.path, error);
+      found.damaged.push({ path: file.path, error });
+    }
+  }
+  return found;
+}
+
+/** Makes `snapshot` the one of its epoch; durable when resolved. Resolves to the bytes written. */
+export async function writeSnapshot(
+  fileSystem: FileSystem,
+  directory: string,
+  snapshot: McpsV2Snapshot,
+): Promise<Buffer> {
+  const bytes = encodeMcpsV2(snapshot);
+  await replaceFile(fileSystem, snapshotPath(directory, snapshot.journal.epoch), bytes);
+  return bytes;
+}
+
+/** Removes what the snapshot of `epoch` has made superfluous. */
+export async function removeSuperseded(
+  fileSystem: FileSystem,
+  directory: string,
+  stored: StoredFiles,
+  epoch: number,
+): Promise<void> {
+  const current = snapshotPath(directory, epoch);
+  for (const file of [...stored.snapshotPaths, ...stored.temporaryPaths]) {
+    if (file !== current) await removeIfExists(fileSystem, file);
+  }
+}
+
+async function readSnapshot(fileSystem: FileSystem, file: string, clientId: string | undefined): Promise<McpsV2Snapshot> {
+  const snapshot = decodeMcpsV2(await readFile(fileSystem, file));
+  if (clientId !== undefined && snapshot.metadata.clientId !== clientId) {
+    throw new McpsError('ERR_MCPS_VALUE', `it belongs to client id "${snapshot.metadata.clientId}"`);
+  }
+  return snapshot;
+}
+
+/** A version above ours, or a section that only a newer release can know. */
+function isNewer(error: McpsError): boolean {
+  const { version, newer } = error.details;
+  return newer === true || (error.code === 'ERR_MCPS_VERSION' && Number(version) > MCPS_VERSION_2);
+}
+
+function newerVersionError(file: string, cause: McpsError): SessionError {
+  return new SessionError(
+    'ERR_SESSION_VERSION',
+    `${file} was written by a newer version of this package (${cause.message}). It is left as it is; install that version again to use it.`,
+    { cause, details: { path: file } },
+  );
+}

@@ -1,0 +1,154 @@
+import { isBuiltin } from 'node:module';
+import * as path from 'node:path';
+import { type Import, importsOf } from './imports';
+
+interface Layer {
+  /** Layers whose values and types it may import, besides its own. */
+  values: readonly string[];
+  /** Layers of which it may import types only. */
+  types?: readonly string[];
+  /** Node built-ins: a list of those allowed, or all but some. */
+  builtins: { only: readonly string[] } | { allBut: readonly string[] };
+  /** npm packages. */
+  packages: readonly string[];
+}
+
+const network = ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram', 'node:dns'];
+const files = ['node:fs', 'node:fs/promises'];
+
+/**
+ * The layers, innermost first. An arrow that is not here is a mistake in the change, not in the table: the session is
+ * pure so that it can be simulated, and the storage knows bytes and files, not MQTT rules, so that it can be replaced.
+ */
+export const layers: Record<string, Layer> = {
+  session: { values: [], builtins: { only: [] }, packages: [] },
+  errors: { values: [], builtins: { only: [] }, packages: [] },
+  mcps: { values: ['errors'], types: ['session'], builtins: { only: ['node:zlib', 'node:buffer'] }, packages: [] },
+  store: { values: ['errors', 'mcps'], types: ['session'], builtins: { allBut: network }, packages: [] },
+  connection: {
+    values: ['errors', 'session'],
+    builtins: { allBut: files },
+    packages: ['mqtt', 'mqtt-packet'],
+  },
+  client: {
+    values: ['errors', 'session', 'connection'],
+    types: ['store'],
+    builtins: { allBut: [...network, ...files] },
+    packages: [],
+  },
+  admin: { values: ['errors', 'session', 'mcps', 'store', 'client'], builtins: { allBut: network }, packages: [] },
+  cli: {
+    values: ['errors', 'session', 'mcps', 'store', 'client', 'admin', '.'],
+    builtins: { allBut: [] },
+    packages: [],
+  },
+  // The files directly in src: the main export.
+  '.': {
+    values: ['errors', 'session', 'mcps', 'store', 'connection', 'client', 'admin'],
+    builtins: { allBut: [] },
+    packages: [],
+  },
+  nodes: {
+    values: ['errors', 'session', 'mcps', 'store', 'connection', 'client', 'admin', '.'],
+    builtins: { allBut: network },
+    packages: ['node-red', '@node-red/registry', '@node-red/util', 'express'],
+  },
+};
+
+/** The layer of a file: the folder below src, `.` for src itself, `errors` for its one file, or `nodes`. */
+function layerOf(file: string): string {
+  if (file === 'src/errors.ts') {
+    return 'errors';
+  }
+  const parts = file.split('/');
+  return parts[0] === 'nodes' ? 'nodes' : parts.length === 2 ? '.' : (parts[1] ?? '.');
+}
+
+/** The source file that a relative import means, or undefined. */
+function resolve(file: string, specifier: string, sources: ReadonlyMap<string, string>): string | undefined {
+  const target = path.posix.join(path.posix.dirname(file), specifier);
+  return [target, `${target}.ts`, `${target}/index.ts`].find((candidate) => sources.has(candidate));
+}
+
+/** What is wrong with an import of a file of the project, or undefined. */
+function wrongTarget(file: string, target: string, { typeOnly }: Import): string | undefined {
+  const [from, to] = [layerOf(file), layerOf(target)];
+  const layer = layers[from];
+  if (layer === undefined) {
+    return `${file}: the layer ${from} is not in the table`;
+  }
+  if (from === to || layer.values.includes(to)) {
+    return undefined;
+  }
+  if (layer.types?.includes(to)) {
+    return typeOnly ? undefined : `${file} imports ${target}, of which it may import only types`;
+  }
+  return `${file} imports ${target}, and ${from} may not import ${to}`;
+}
+
+/** What is wrong with an import of a built-in or a package, or undefined. */
+function wrongPackage(file: string, specifier: string): string | undefined {
+  const layer = layers[layerOf(file)];
+  if (isBuiltin(specifier)) {
+    const name = specifier.startsWith('node:') ? specifier : `node:${specifier}`;
+    const builtins = layer?.builtins ?? { only: [] };
+    const allowed = 'only' in builtins ? builtins.only.includes(name) : !builtins.allBut.includes(name);
+    return allowed ? undefined : `${file} imports ${name}, which ${layerOf(file)} may not`;
+  }
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+  return layer?.packages.includes(name) ? undefined : `${file} imports ${specifier}, which ${layerOf(file)} may not`;
+}
+
+/** The first cycle found from each file, each cycle once. */
+function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(file);
+    if (start >= 0) {
+      found.push(`cycle: ${[...trail.slice(start), file].join(' -> ')}`);
+      return;
+    }
+    if (done.has(file)) {
+      return;
+    }
+    for (const next of graph.get(file) ?? []) {
+      visit(next, [...trail, file]);
+    }
+    done.add(file);
+  };
+  for (const file of graph.keys()) {
+    visit(file, []);
+  }
+  return found;
+}
+
+/**
+ * All violations of the import directions among `sources` (path from the top folder -> text; everything below src and
+ * nodes), one sentence each.
+ */
+export function violations(sources: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const graph = new Map<string, string[]>();
+  for (const [file, text] of sources) {
+    const targets: string[] = [];
+    for (const imported of importsOf(text)) {
+      if (!imported.specifier.startsWith('.')) {
+        found.push(wrongPackage(file, imported.specifier) ?? '');
+        continue;
+      }
+      const target = resolve(file, imported.specifier, sources);
+      if (target === undefined) {
+        found.push(`${file} imports ${imported.specifier}, which is not a source file in src or nodes`);
+      } else {
+        targets.push(target);
+        found.push(wrongTarget(file, target, imported) ?? '');
+      }
+    }
+    graph.set(file, targets);
+  }
+  return [...found.filter((violation) => violation !== ''), ...cycles(graph)];
+}
