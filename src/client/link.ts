@@ -1,7 +1,7 @@
 import { Backoff } from '../connection/backoff';
 import type { ConnackDetails, Connect, Connection, ConnectionEnd, ConnectionOptions } from '../connection/types';
+import type { Scheduler } from '../scheduler';
 import type { ConnectionLimits, InboundPacket, OutboundPacket } from '../session/packets';
-import type { Scheduler } from '../store/scheduler';
 
 /** A connection that stands this long has proved good: the next failure starts with a short delay again. */
 const PROVEN_AFTER_MS = 30_000;

@@ -1,5 +1,5 @@
 import type { Connect, ConnectionOptions, WillMessage } from '../connection/types';
-import type { Scheduler } from '../store/scheduler';
+import type { Scheduler } from '../scheduler';
 import type { SessionOpener } from './ports';
 
 export interface SessionClientOptions {
@@ -44,3 +44,5 @@ export const INBOUND_RECEIVE_MAXIMUM = 1_000;
 export const EARLY_PUBLISHES_MAX = 10_000;
 /** How soon a session that could not be opened is tried again. */
 export const REOPEN_MS = 1_000;
+/** How long the close message may take to be answered before the connection is ended all the same. */
+export const GOODBYE_MS = 2_000;

@@ -53,11 +53,11 @@ export class Router {
   }
 
   /** One SUBSCRIBE for all subscribers of a filter: at the highest QoS, with the most generous options. */
-  merged(filter: string): SubscriptionRequest | undefined {
+  merged(filter: string): Omit<SubscriptionRequest, 'users'> | undefined {
     const requests = [...(this.#subscribers.get(filter)?.values() ?? [])].map((subscriber) => subscriber.request);
     const [first, ...others] = requests;
     if (first === undefined) return undefined;
-    return others.reduce<SubscriptionRequest>(
+    return others.reduce<Omit<SubscriptionRequest, 'users'>>(
       (merged, request) => ({
         filter,
         qos: merged.qos > request.qos ? merged.qos : request.qos,

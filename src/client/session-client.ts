@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { openConnection } from '../connection/connection';
 import type { ConnackDetails, ConnectionEnd } from '../connection/types';
 import { SessionError } from '../errors';
+import { systemScheduler } from '../scheduler';
 import type { Delivery, Report } from '../session/effects';
 import type { Message, MessageOrigin } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
@@ -11,7 +12,6 @@ import { Recovery } from '../session/recovery';
 import { Session } from '../session/session';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
-import { systemScheduler } from '../store/scheduler';
 import { DeliveryGate } from './delivery-gate';
 import { Link, type LinkState } from './link';
 import {
@@ -20,12 +20,14 @@ import {
   DEFAULT_MAX_INFLIGHT,
   DEFAULT_MAX_RECONNECT_DELAY_MS,
   EARLY_PUBLISHES_MAX,
+  GOODBYE_MS,
   INBOUND_RECEIVE_MAXIMUM,
   REOPEN_MS,
   type SessionClientOptions,
 } from './options';
 import type { SessionJournal } from './ports';
 import type { Acknowledgement, PublishObserver } from './publish-observers';
+import { formatUsers, type RememberedUsers, rememberedUsers } from './remembered-users';
 import { type MessageHandler, Router } from './router';
 import { SessionLoop } from './session-loop';
 import { type ClientStatistics, Counters, clientStatistics } from './statistics';
@@ -90,6 +92,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   #wanted = false;
   #wantsConnection = false;
   #early: EarlyPublish[] = [];
+  readonly #notes = new Map<string, RememberedUsers>();
   #lastEnd: ConnectionEnd | undefined;
   #cancelReopen: (() => void) | undefined;
 
@@ -172,6 +175,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   /** Ends the connection; the session stays open and takes messages. A snapshot is made. */
   async disconnect(options: { force?: boolean; sessionExpiryInterval?: number } = {}): Promise<void> {
     this.#wantsConnection = false;
+    if (!options.force) await this.#sayGoodbye();
     await this.#link.stop(options);
     await this.#loop?.checkpoint().catch((error: Error) => this.emit('storeError', error));
   }
@@ -233,10 +237,16 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   /**
    * Subscribes; the subscription is part of the session. `subscriber` names who asks: each has a filter once, and
-   * asking again replaces the earlier request.
+   * asking again replaces the earlier request. With a `note` the session remembers the subscriber: after a restart
+   * `remembered` names it, with the note.
    * @throws SessionError `ERR_FILTER`.
    */
-  subscribe(subscriber: string, request: SubscriptionRequest, handler: MessageHandler): void {
+  subscribe(
+    subscriber: string,
+    request: Omit<SubscriptionRequest, 'users'>,
+    handler: MessageHandler,
+    { note }: { note?: string } = {},
+  ): void {
     assertTopicFilter(request.filter);
     if (request.noLocal && isSharedFilter(request.filter)) {
       throw new SessionError(
@@ -245,15 +255,27 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
       );
     }
     this.#router.add(subscriber, request, handler);
+    if (note === undefined) this.#notes.get(request.filter)?.delete(subscriber);
+    else this.#notesFor(request.filter).set(subscriber, note);
     this.#subscribeMerged(request.filter);
   }
 
   /** Ends a subscriber's interest in a filter; the last one's end unsubscribes at the broker, too, if `keep` is not set. */
   unsubscribe(subscriber: string, filter: string, { keep = false } = {}): void {
-    const last = this.#router.remove(subscriber, filter);
+    this.#router.remove(subscriber, filter);
     if (keep) return;
-    if (last) this.#loop?.unsubscribe(filter);
-    else this.#subscribeMerged(filter);
+    const notes = this.#notesFor(filter);
+    notes.delete(subscriber);
+    if (this.#router.has(filter)) this.#subscribeMerged(filter);
+    else if (notes.size === 0) this.#loop?.unsubscribe(filter);
+  }
+
+  /** Subscriptions that the session remembers for a subscriber, from this or an earlier process. */
+  remembered(subscriber: string): { subscription: Subscription; note: string }[] {
+    return this.subscriptions().flatMap((subscription) => {
+      const note = rememberedUsers(subscription).get(subscriber);
+      return note === undefined ? [] : [{ subscription, note }];
+    });
   }
 
   /** Filters that a subscriber has in this process. */
@@ -298,6 +320,19 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   async save(): Promise<void> {
     if (this.#loop === undefined) throw this.#notOpen();
     await this.#loop.checkpoint();
+  }
+
+  /** The close message, if the broker answers soon enough. */
+  async #sayGoodbye(): Promise<void> {
+    const { close } = this.#options;
+    if (close === undefined || this.#loop === undefined || !this.connected) return;
+    const answered = this.#loop.sayGoodbye(close);
+    let cancel: (() => void) | undefined;
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#environment.scheduler.after(GOODBYE_MS, resolve, true);
+    });
+    await Promise.race([answered, patience]);
+    cancel?.();
   }
 
   #tryOpen(resolve: () => void): void {
@@ -413,7 +448,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   #up(limits: ConnectionLimits, connack: ConnackDetails): void {
     this.#lastEnd = undefined;
-    this.#loop?.connected({ address: this.#address(), limits });
+    this.#loop?.connected({ address: this.#address(), limits }, this.#options.birth);
     this.emit('connected', limits, connack);
   }
 
@@ -445,7 +480,19 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   #subscribeMerged(filter: string): void {
     const merged = this.#router.merged(filter);
-    if (merged !== undefined) this.#loop?.subscribe(merged);
+    if (merged === undefined || this.#loop === undefined) return;
+    const users = formatUsers(this.#notesFor(filter));
+    this.#loop.subscribe(users === undefined ? merged : { ...merged, users });
+  }
+
+  /** Notes on a filter: those the session brought along, as changed since. */
+  #notesFor(filter: string): RememberedUsers {
+    let notes = this.#notes.get(filter);
+    if (notes === undefined) {
+      notes = rememberedUsers(this.#loop?.session.subscription(filter));
+      if (this.#loop !== undefined) this.#notes.set(filter, notes);
+    }
+    return notes;
   }
 
   #failEarly(error: Error): void {

@@ -1,4 +1,5 @@
 import { errorCode, SessionError } from '../errors';
+import type { Scheduler } from '../scheduler';
 import type { Delivery, Effect, Report } from '../session/effects';
 import type { Message, MessageOrigin } from '../session/message';
 import type { InboundPacket } from '../session/packets';
@@ -6,7 +7,6 @@ import type { SessionRecord } from '../session/records';
 import type { ConnectedTo, Session } from '../session/session';
 import type { SessionMetadata, Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
-import type { Scheduler } from '../store/scheduler';
 import { discardError } from './discard-error';
 import type { Link } from './link';
 import type { SessionJournal } from './ports';
@@ -39,6 +39,7 @@ export interface SessionLoopEvents {
  */
 export class SessionLoop {
   readonly #observers = new PublishObservers();
+  readonly #saidGoodbye: (() => void)[] = [];
   #running = false;
   #scheduled = false;
   #ended = false;
@@ -104,6 +105,14 @@ export class SessionLoop {
     }
   }
 
+  /** Sends the close message. @returns when the broker has answered, or the connection is gone. */
+  sayGoodbye(message: Message): Promise<void> {
+    const answered = new Promise<void>((resolve) => this.#saidGoodbye.push(resolve));
+    this.session.publishDirectly('close', message);
+    this.#schedule();
+    return answered;
+  }
+
   subscribe(request: SubscriptionRequest): void {
     this.session.subscribe(request);
     this.#schedule();
@@ -124,8 +133,10 @@ export class SessionLoop {
     this.#schedule();
   }
 
-  connected(to: ConnectedTo): void {
+  /** `birth` goes out before anything from the queue. */
+  connected(to: ConnectedTo, birth: Message | undefined): void {
     this.session.connected(to, this.scheduler.now());
+    if (birth !== undefined) this.session.publishDirectly('birth', birth);
     this.#tick();
     this.#run();
   }
@@ -171,6 +182,7 @@ export class SessionLoop {
 
   #end(): void {
     this.#ended = true;
+    for (const answered of this.#saidGoodbye.splice(0)) answered();
     this.#cancelTick?.();
     this.#cancelReadRetry?.();
   }
@@ -226,6 +238,9 @@ export class SessionLoop {
       }
       case 'rejected':
         this.#observers.rejected(effect.sequence, effect.error);
+        return;
+      case 'directDone':
+        if (effect.kind === 'close') for (const answered of this.#saidGoodbye.splice(0)) answered();
         return;
       case 'close':
         this.link.drop({ kind: 'ended', reasonCode: effect.reasonCode, reasonString: effect.reason });

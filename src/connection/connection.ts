@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { IConnectPacket, IDisconnectPacket } from 'mqtt-packet';
 import { SessionError } from '../errors';
 import type { InboundPacket, OutboundPacket } from '../session/packets';
 import { type BrokerAddress, parseBrokerUrl } from './broker-address';
@@ -13,10 +12,12 @@ import {
   timeoutError,
   unreachableError,
 } from './broker-errors';
+import { connectPacket, disconnectPacket } from './control-packets';
 import { type ConnackPacket, type DisconnectPacket, decodePacket, type ServerPacket } from './decode';
+import { DeliveryProof } from './delivery-proof';
 import { PacketEncoder } from './encode';
 import { FrameReader } from './frame-reader';
-import { KeepAlive } from './keep-alive';
+import { KeepAlive, type Traffic } from './keep-alive';
 import { detailsOf, limitsOf } from './limits';
 import { ProtocolViolation } from './protocol-violation';
 import { openStream } from './stream';
@@ -58,21 +59,18 @@ class BrokerConnection implements Connection {
   readonly #frames: FrameReader;
   readonly #aliases: TopicAliases;
   readonly #encoder: PacketEncoder;
+  readonly #proof = new DeliveryProof();
   readonly #keepAlive: KeepAlive;
   #state: State = 'opening';
   #address: BrokerAddress | undefined;
   #stream: Duplex | undefined;
   #queue: WriteQueue | undefined;
   #isOpen = false;
+  #keepaliveSeconds = 0;
+  #largestBytes = 0;
   #isCongested = false;
   #end: ConnectionEnd | undefined;
   #cancelTimeout: (() => void) | undefined;
-
-  // One PUBLISH and one PINGREQ at a time are watched: their answers confirm all bytes in front of them.
-  #confirmedBytes = 0;
-  #watchedIdentifier = 0;
-  #watchedPublishBytes = 0;
-  #watchedPingBytes = 0;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents, timers: Timers) {
     this.#options = options;
@@ -111,13 +109,13 @@ class BrokerConnection implements Connection {
     });
   }
 
-  /** Ignored before `up`, too. @throws SessionError `ERR_PACKET_INVALID`; nothing of the packet is sent then. */
   send(packet: OutboundPacket): void {
     if (this.#state !== 'up') return;
     this.#encoder.append(packet);
-    if (packet.cmd === 'publish' && packet.qos > 0 && this.#watchedIdentifier === 0) {
-      this.#watchedIdentifier = packet.messageId ?? 0;
-      this.#watchedPublishBytes = this.#acceptedBytes;
+    if (packet.cmd !== 'publish') return;
+    if (packet.payload.length > this.#largestBytes) this.#largestBytes = packet.payload.length;
+    if (packet.messageId !== undefined && !this.#proof.isWatching) {
+      this.#proof.publishSent(packet.messageId, this.#acceptedBytes);
     }
   }
 
@@ -153,7 +151,7 @@ class BrokerConnection implements Connection {
     return this.#encoder.bytes + (this.#queue?.acceptedBytes ?? 0);
   }
 
-  #traffic() {
+  #traffic(): Traffic {
     const connection = this;
     return {
       get receivedBytes() {
@@ -166,7 +164,10 @@ class BrokerConnection implements Connection {
         return connection.#queue?.takenBytes ?? 0;
       },
       get confirmedBytes() {
-        return connection.#confirmedBytes;
+        return connection.#proof.confirmedBytes;
+      },
+      get largestBytes() {
+        return connection.#largestBytes;
       },
     };
   }
@@ -241,22 +242,9 @@ class BrokerConnection implements Connection {
     }
     // MQTT-3.2.0-1 (3.1.1 and 5.0)
     if (this.#state !== 'up') throw new ProtocolViolation(0x82, `it sent ${packet.cmd.toUpperCase()} before CONNACK`);
-    switch (packet.cmd) {
-      case 'pingresp':
-        if (this.#watchedPingBytes > 0) this.#confirmedBytes = Math.max(this.#confirmedBytes, this.#watchedPingBytes);
-        this.#watchedPingBytes = 0;
-        return;
-      case 'puback':
-      case 'pubrec':
-        if (packet.messageId === this.#watchedIdentifier) {
-          this.#confirmedBytes = Math.max(this.#confirmedBytes, this.#watchedPublishBytes);
-          this.#watchedIdentifier = 0;
-        }
-        break;
-      case 'publish':
-        this.#aliases.resolve(packet);
-        break;
-    }
+    this.#proof.received(packet);
+    if (packet.cmd === 'pingresp') return;
+    if (packet.cmd === 'publish') this.#aliases.resolve(packet);
     packets.push(packet);
   }
 
@@ -280,9 +268,10 @@ class BrokerConnection implements Connection {
     }
     this.#cancelTimeout?.();
     this.#state = 'up';
-    this.#confirmedBytes = this.#acceptedBytes;
+    this.#proof.confirm(this.#acceptedBytes);
     const details = detailsOf(connack);
-    this.#keepAlive.start(details.serverKeepAlive ?? keepalive);
+    this.#keepaliveSeconds = details.serverKeepAlive ?? keepalive;
+    this.#keepAlive.start(this.#keepaliveSeconds);
     this.#events.up(limitsOf(connack, { protocolVersion, clean }), details);
   }
 
@@ -307,12 +296,12 @@ class BrokerConnection implements Connection {
 
   #ping(): void {
     this.#encoder.append({ cmd: 'pingreq' });
-    if (this.#watchedPingBytes === 0) this.#watchedPingBytes = this.#acceptedBytes;
+    this.#proof.pingSent(this.#acceptedBytes);
     this.flush();
   }
 
   #halfOpen(): void {
-    this.#finish({ kind: 'ping-timeout', error: halfOpenError(this.#broker, this.#options.keepalive) });
+    this.#finish({ kind: 'ping-timeout', error: halfOpenError(this.#broker, this.#keepaliveSeconds) });
   }
 
   /** Writes DISCONNECT behind what was sent, and closes. */
@@ -362,38 +351,6 @@ class BrokerConnection implements Connection {
 interface ServerReasons {
   reasonString?: string;
   serverReference?: string;
-}
-
-function connectPacket(options: ConnectionOptions, address: BrokerAddress): IConnectPacket {
-  const { clientId, protocolVersion, clean, keepalive, will, properties } = options;
-  const hasOwnCredentials = options.username !== undefined;
-  const password = hasOwnCredentials ? options.password : (options.password ?? address.password);
-  const username = options.username ?? address.username ?? (password === undefined ? undefined : '');
-  return {
-    cmd: 'connect',
-    protocolId: protocolVersion === 3 ? 'MQIsdp' : 'MQTT',
-    protocolVersion,
-    clean,
-    keepalive,
-    clientId,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password: Buffer.from(password) }),
-    ...(will && { will: will as NonNullable<IConnectPacket['will']> }),
-    ...(protocolVersion === 5 && properties && { properties: properties as NonNullable<IConnectPacket['properties']> }),
-  };
-}
-
-function disconnectPacket(
-  protocolVersion: 3 | 4 | 5,
-  reasonCode: number,
-  sessionExpiryInterval: number | undefined,
-): IDisconnectPacket {
-  if (protocolVersion !== 5) return { cmd: 'disconnect' };
-  return {
-    cmd: 'disconnect',
-    reasonCode,
-    ...(sessionExpiryInterval !== undefined && { properties: { sessionExpiryInterval } }),
-  };
 }
 
 function toError(error: unknown): Error {

@@ -1,4 +1,10 @@
-import { type IDisconnectPacket, type IConnectPacket, type IPingreqPacket, type Packet, writeToStream } from 'mqtt-packet';
+import {
+  type IConnectPacket,
+  type IDisconnectPacket,
+  type IPingreqPacket,
+  type Packet,
+  writeToStream,
+} from 'mqtt-packet';
 import { SessionError } from '../errors';
 import type { AcknowledgementPacket, OutboundPacket, PublishPacket } from '../session/packets';
 
@@ -33,8 +39,8 @@ export class PacketEncoder {
    * @throws SessionError `ERR_PACKET_INVALID` for a packet that MQTT cannot express; nothing of it is encoded then.
    */
   append(packet: OutboundPacket | IConnectPacket | IDisconnectPacket | IPingreqPacket): void {
-    if (packet.cmd === 'publish' && (packet as PublishPacket).properties === undefined) {
-      this.#publish(packet as PublishPacket);
+    if (packet.cmd === 'publish' && (packet.properties === undefined || this.#options.protocolVersion !== 5)) {
+      this.#publish(packet);
     } else if (packet.cmd in ACKNOWLEDGEMENT_HEADERS && isPlain(packet as AcknowledgementPacket)) {
       this.#acknowledgement(packet as AcknowledgementPacket);
     } else {

@@ -37,7 +37,10 @@ export class FrameReader {
       const body = bodyOffset(buffer, start);
       const length = body === 0 ? 0 : body - start + remainingLength(buffer, start + 1);
       if (length > this.#maximumPacketSize) {
-        throw new ProtocolViolation(0x95, `it sent a packet of ${length} bytes; ${this.#maximumPacketSize} were allowed`);
+        throw new ProtocolViolation(
+          0x95,
+          `it sent a packet of ${length} bytes; ${this.#maximumPacketSize} were allowed`,
+        );
       }
       if (body === 0 || start + length > buffer.length) {
         const rest = buffer.subarray(start);
@@ -56,7 +59,8 @@ export class FrameReader {
 function bodyOffset(buffer: Buffer, start: number): number {
   for (let offset = start + 1; offset < buffer.length; offset++) {
     if ((buffer[offset] as number) < 0x80) return offset + 1;
-    if (offset === start + 4) throw new ProtocolViolation(0x81, 'it sent a packet whose length has more than four bytes');
+    if (offset === start + 4)
+      throw new ProtocolViolation(0x81, 'it sent a packet whose length has more than four bytes');
   }
   return 0;
 }

@@ -9,6 +9,8 @@ export interface Traffic {
   readonly takenBytes: number;
   /** Of these, known to have reached the broker, because it answered something behind them. */
   readonly confirmedBytes: number;
+  /** The largest payload accepted so far. */
+  readonly largestBytes: number;
 }
 
 export interface KeepAliveEvents {
@@ -27,7 +29,9 @@ const SILENT_TICKS = 6;
 const ANSWER_MS = 2_000;
 /** The slowest link that must stay up: half of 64 kbit/s, in bytes per millisecond. */
 const SLOW_BYTES_PER_MS = 4;
-/** About what an operating system buffers for one connection. */
+/** What may be under way in one direction before something is heard: this much, or one larger message, ... */
+const UNDER_WAY_BYTES = 1024 * 1024;
+/** ... of which the operating system buffers about this much; the rest shows movement. */
 const SYSTEM_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -53,6 +57,8 @@ export class KeepAlive {
   #accepted = 0;
   #taken = 0;
   #received = 0;
+  /** At the last tick bytes had been waiting for the operating system. */
+  #wasWaiting = false;
   /** Ticks since something was sent, since something was received, and since any sign of life. */
   #unsentTicks = 0;
   #unheardTicks = 0;
@@ -83,35 +89,37 @@ export class KeepAlive {
   }
 
   #tick(): void {
-    const { receivedBytes, acceptedBytes, takenBytes } = this.#traffic;
-    const wasWaiting = this.#accepted > this.#taken;
-    const moved = wasWaiting && takenBytes > this.#taken;
+    const { receivedBytes, takenBytes } = this.#traffic;
+    const hasMoved = this.#wasWaiting && takenBytes > this.#taken;
     if (receivedBytes > this.#received) {
       this.#unheardTicks = 0;
       this.#asked = false;
     } else {
       this.#unheardTicks++;
     }
-    this.#silentTicks = this.#unheardTicks === 0 || moved ? 0 : this.#silentTicks + 1;
-    this.#unsentTicks = acceptedBytes > this.#accepted ? 0 : this.#unsentTicks + 1;
+    this.#silentTicks = this.#unheardTicks === 0 || hasMoved ? 0 : this.#silentTicks + 1;
+    this.#unsentTicks = this.#traffic.acceptedBytes > this.#accepted ? 0 : this.#unsentTicks + 1;
 
     if (this.#silentTicks >= this.#silentTicksAllowed()) {
       this.#cancel = undefined;
       this.#events.halfOpen();
       return;
     }
+    // Before the PINGREQ: that it waits a moment for the operating system shall not count as movement.
+    this.#sample();
     if (this.#unsentTicks >= PING_TICKS || (this.#unheardTicks >= PING_TICKS && !this.#asked)) {
       this.#asked = true;
       this.#unsentTicks = 0;
       this.#events.ping();
+      this.#accepted = this.#traffic.acceptedBytes;
     }
-    this.#sample();
     this.#next();
   }
 
   #silentTicksAllowed(): number {
-    const { takenBytes, confirmedBytes } = this.#traffic;
-    const unconfirmedBytes = Math.min(SYSTEM_BUFFER_BYTES, Math.max(0, takenBytes - confirmedBytes));
+    const { takenBytes, confirmedBytes, largestBytes } = this.#traffic;
+    const underWayBytesMax = Math.min(SYSTEM_BUFFER_BYTES, Math.max(UNDER_WAY_BYTES, largestBytes));
+    const unconfirmedBytes = Math.min(underWayBytesMax, Math.max(0, takenBytes - confirmedBytes));
     const answerTicks = Math.ceil(ANSWER_MS / this.#tickMs);
     const linkTicks = Math.floor(unconfirmedBytes / SLOW_BYTES_PER_MS / this.#tickMs);
     return Math.max(SILENT_TICKS, PING_TICKS + answerTicks) + linkTicks;
@@ -121,5 +129,6 @@ export class KeepAlive {
     this.#received = this.#traffic.receivedBytes;
     this.#accepted = this.#traffic.acceptedBytes;
     this.#taken = this.#traffic.takenBytes;
+    this.#wasWaiting = this.#accepted > this.#taken;
   }
 }

@@ -80,8 +80,10 @@ function knownName(packet: ReasonCodePacket, code: number, protocolVersion: 3 | 
 }
 
 const CREDENTIALS_ADVICE = 'check user name and password';
-const AUTHORIZATION_ADVICE = 'the credentials or the client id lack the right to connect: check the access rules of the broker';
-const CLIENT_ID_ADVICE = 'choose another client id (some brokers allow only letters and digits, or at most 23 characters)';
+const AUTHORIZATION_ADVICE =
+  'the credentials or the client id lack the right to connect: check the access rules of the broker';
+const CLIENT_ID_ADVICE =
+  'choose another client id (some brokers allow only letters and digits, or at most 23 characters)';
 const LATER_ADVICE = 'it is tried again later';
 
 const RETURN_CODE_ADVICE: Record<number, string> = {

@@ -23,7 +23,8 @@ export class TopicAliases {
     }
     if (packet.topic === '') {
       const topic = this.#topics.get(topicAlias);
-      if (topic === undefined) throw new ProtocolViolation(0x82, `it sent the topic alias ${topicAlias} without a topic`);
+      if (topic === undefined)
+        throw new ProtocolViolation(0x82, `it sent the topic alias ${topicAlias} without a topic`);
       packet.topic = topic;
     } else {
       this.#topics.set(topicAlias, packet.topic);

@@ -11,7 +11,7 @@ export interface WillMessage {
 }
 
 export interface ConnectionOptions {
-  /** `mqtt://host:port`, `mqtts://`, `ws://host:port/path`, `wss://`. */
+  /** `mqtt://host:port`, `mqtts://`, `ws://host:port/path`, `wss://`. Credentials in it count if `username` is absent. */
   url: string;
   clientId: string;
   protocolVersion: 3 | 4 | 5;
@@ -23,7 +23,11 @@ export interface ConnectionOptions {
   will?: WillMessage;
   /** MQTT 5 CONNECT properties (session expiry, receive maximum, user properties, ...). */
   properties?: Record<string, unknown>;
-  /** TLS and WebSocket options, passed to the stream: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized, ... */
+  /**
+   * Passed to the stream: TLS options (ca, cert, key, pfx, passphrase, servername, ALPNProtocols, rejectUnauthorized, ...),
+   * `wsOptions` (headers, agent, ...), `createWebsocket`, `transformWsUrl`, `socksProxy`. Certificates are verified unless
+   * `rejectUnauthorized` is false.
+   */
   transport?: Record<string, unknown>;
   /** Milliseconds for TCP/TLS/WebSocket and CONNACK together. Default 30,000. */
   connectTimeoutMs?: number;
@@ -54,7 +58,7 @@ export interface ConnectionEvents {
   up(limits: ConnectionLimits, connack: ConnackDetails): void;
   /** All packets of one chunk, in order. Payloads are copies or views the owner may keep. */
   packets(packets: InboundPacket[]): void;
-  /** The peer does not take what was written (true) or takes it again (false). */
+  /** The peer does not take what was written (true, from inside `flush`: above 1 MiB) or takes it again (below 256 KiB). */
   congested(congested: boolean): void;
   down(end: ConnectionEnd): void;
 }
@@ -70,14 +74,19 @@ export interface ConnackDetails {
 
 /** One connection attempt and, if it comes up, the connection. Never reused. */
 export interface Connection {
-  /** Encodes the packet; it leaves with the next `flush`. Ignored after `end` and after `down` (MQTT-3.14.4-1 (5.0)). */
+  /**
+   * Encodes the packet; it leaves with the next `flush`. Ignored before `up`, after `end` and after `down`
+   * (MQTT-3.14.4-1 (5.0)). Payloads from 16 KiB on are not copied: they must not change until they are sent.
+   * @throws SessionError `ERR_PACKET_INVALID` for what MQTT cannot express; nothing of the packet is sent then.
+   */
   send(packet: OutboundPacket): void;
   /** Hands what was sent since the last flush to the stream in one write. */
   flush(): void;
   /** Bytes accepted by `send` and not yet by the operating system. */
   readonly bufferedBytes: number;
   /**
-   * Writes DISCONNECT (unless `force`), closes the stream, and destroys it after at most 2 s. Then `down`.
+   * Writes DISCONNECT (unless `force`, or before `up`), closes the stream, and destroys it after at most 2 s. Then `down`,
+   * never from inside this call, with `cause` if it is given. What is received meanwhile is not delivered.
    * `reasonCode`: MQTT 5 DISCONNECT reason, default 0.
    */
   end(options?: { force?: boolean; reasonCode?: number; sessionExpiryInterval?: number; cause?: ConnectionEnd }): void;

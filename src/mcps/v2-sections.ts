@@ -32,7 +32,7 @@ export const SectionId = {
 } as const;
 
 const UID_BYTES = 16;
-const SUBSCRIPTION_BYTES_MIN = 16;
+const SUBSCRIPTION_BYTES_MIN = 20;
 const SEGMENT_BYTES = 20;
 const OPEN_BYTES_MIN = 20;
 // Stored as their number; a number is never given to another name.
@@ -45,10 +45,7 @@ const SUBSCRIPTION_STATES: Record<SubscriptionState, number> = {
   removing: 4,
 };
 
-type Counters = Pick<
-  SessionState,
-  'sequence' | 'mark' | 'queueAfter' | 'stored' | 'oldestEnqueuedAt' | 'adoptedUntil'
->;
+type Counters = Pick<SessionState, 'sequence' | 'mark' | 'queueAfter' | 'stored' | 'oldestEnqueuedAt' | 'adoptedUntil'>;
 
 interface SectionFormat<T> {
   write(writer: ByteWriter, value: T): void;
@@ -90,6 +87,7 @@ export const subscriptions: SectionFormat<Subscription[]> = {
       writer.u8(SUBSCRIPTION_STATES[subscription.state], 'subscription state');
       writer.flag(subscription.refusedWith !== undefined);
       writer.u16(subscription.refusedWith ?? 0, 'reason code');
+      writer.text32(subscription.users ?? '', 'subscription users');
     }
   },
   read(reader) {
@@ -108,6 +106,8 @@ export const subscriptions: SectionFormat<Subscription[]> = {
       const refused = reader.flag('refused flag');
       const reasonCode = reader.u16('reason code');
       if (refused) subscription.refusedWith = reasonCode;
+      const users = readText(reader, 'subscription users');
+      if (users !== '') subscription.users = users;
       list.push(subscription);
     }
     return list;

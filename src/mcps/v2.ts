@@ -115,7 +115,11 @@ function readSections(reader: ByteReader, seed: number): Map<number, Buffer> {
     const content = reader.raw(length, `section ${id}`);
     if (sectionChecksum(id, content, seed) !== checksum) throw checksumError(`section ${id}`);
     if (id === SectionId.End) {
-      const count = decodeSection({ read: (end) => end.u32('section count'), write: () => {} }, content, 'the end mark');
+      const count = decodeSection(
+        { read: (end) => end.u32('section count'), write: () => {} },
+        content,
+        'the end mark',
+      );
       if (count !== found.size) {
         throw new McpsError('ERR_MCPS_SECTION', `${found.size} sections, but the end mark says ${count}`);
       }

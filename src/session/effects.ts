@@ -48,6 +48,8 @@ export type Effect =
     }
   /** A message could not be stored: it is not in the queue. */
   | { type: 'rejected'; sequence: number; origin?: MessageOrigin; error: Error }
+  /** A birth or close message has been answered, or cannot be any more. */
+  | { type: 'directDone'; kind: 'birth' | 'close' }
   /** End the connection. */
   | { type: 'close'; reason: CloseReason; reasonCode: number }
   /** A subscription was granted, refused (`refusedWith`) or ended. */

@@ -8,6 +8,9 @@ import type { RecordLog } from './record-log';
 const HELD_MESSAGES_MAX = 10_000;
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
+/** In place of a delivery: the message was handed over on an earlier connection or before a restart. */
+const RECORDED = 0;
+
 /** An inbound QoS 1 or 2 message that is being handed over or waits for its turn to be acknowledged. */
 interface InboundMessage {
   delivery: number;
@@ -92,7 +95,7 @@ export class Inbound {
     }
     if (packet.qos === 2 && this.#received.has(identifier)) {
       // Handed over before (MQTT-4.3.3-2 (3.1.1)): acknowledged again, in its turn (MQTT-4.6.0-3 (3.1.1)).
-      this.#order.push({ delivery: 0, identifier, qos: 2, bytes: 0, handled: true, onConnection: true });
+      this.#order.push({ delivery: RECORDED, identifier, qos: 2, bytes: 0, handled: true, onConnection: true });
       this.#acknowledgeHandled();
       return;
     }
@@ -196,7 +199,7 @@ export class Inbound {
 
   /** @returns the record that must be durable before PUBREC; it may be on its way to the disk already. */
   #store(message: InboundMessage): number {
-    if (this.#received.has(message.identifier)) return this.log.sequence;
+    if (message.delivery === RECORDED || this.#received.has(message.identifier)) return this.log.sequence;
     this.#forget(message);
     this.#received.add(message.identifier);
     return this.log.extendReceived(message.identifier);

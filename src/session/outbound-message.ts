@@ -43,12 +43,23 @@ export function isExpired(message: QueuedMessage, now: number): boolean {
   return interval !== undefined && ageOf(message, now) >= interval * 1000;
 }
 
-/** Upper bound of the bytes of the PUBLISH packet. */
+/** Bytes of the MQTT 5 PUBLISH packet (only MQTT 5 limits them): fixed header, topic, identifier, properties, payload. */
 export function publishPacketSize(message: Message): number {
-  let size = 5 + 2 + Buffer.byteLength(message.topic) + 2 + message.payload.length;
-  const properties = message.properties;
-  if (properties === undefined) return size + 1;
-  size += 4;
+  const properties = propertiesSize(message);
+  const identifier = message.qos === 0 ? 0 : 2;
+  const remaining =
+    2 + Buffer.byteLength(message.topic) + identifier + lengthSize(properties) + properties + message.payload.length;
+  return 1 + lengthSize(remaining) + remaining;
+}
+
+/** Bytes of a Variable Byte Integer (1.5.5 (5.0)). */
+function lengthSize(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4;
+}
+
+function propertiesSize({ properties }: Message): number {
+  if (properties === undefined) return 0;
+  let size = 0;
   if (properties.payloadFormatIndicator !== undefined) size += 2;
   if (properties.messageExpiryInterval !== undefined) size += 5;
   if (properties.contentType !== undefined) size += 3 + Buffer.byteLength(properties.contentType);

@@ -4,7 +4,10 @@
  */
 export const MESSAGE_IDENTIFIERS = 65_471;
 const FIRST_RESERVED = MESSAGE_IDENTIFIERS + 1;
-const LAST_RESERVED = 65_535;
+const LAST_RESERVED = 65_533;
+/** Birth and close messages bypass the queue and have an identifier of their own. */
+export const BIRTH_IDENTIFIER = 65_534;
+export const CLOSE_IDENTIFIER = 65_535;
 
 /** 1 to `MESSAGE_IDENTIFIERS`. */
 export function identifierOf(sequence: number): number {

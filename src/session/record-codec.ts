@@ -14,7 +14,7 @@ import type { RecordCodec, Subscription, SubscriptionState } from './state';
  * | Completed       | first u48, last u48, count u48, bytes u48                                                    |
  * | Received(Removed) | identifiers u16 each                                                                       |
  * | SessionLost     | empty                                                                                        |
- * | Subscribed      | options u8, state u8, refused with u8, identifier u32, filter to the end                     |
+ * | Subscribed      | options u8, state u8, refused with u8, identifier u32, filter (u16 length), users to the end |
  * | Unsubscribed, Broker | UTF-8 to the end                                                                        |
  * | Paused          | u8                                                                                           |
  */
@@ -73,7 +73,7 @@ function recordSize(record: SessionRecord): number {
     case RecordKind.SessionLost:
       return 0;
     case RecordKind.Subscribed:
-      return 7 + Buffer.byteLength(record.subscription.filter);
+      return 9 + Buffer.byteLength(record.subscription.filter) + Buffer.byteLength(record.subscription.users ?? '');
     case RecordKind.Unsubscribed:
       return Buffer.byteLength(record.filter);
     case RecordKind.Broker:
@@ -217,17 +217,21 @@ function writeSubscription(subscription: Subscription, target: Buffer, offset: n
   target[offset + 1] = SUBSCRIPTION_STATES.indexOf(subscription.state);
   target[offset + 2] = subscription.refusedWith ?? 0;
   target.writeUInt32LE(subscription.identifier, offset + 3);
-  return offset + 7 + target.write(subscription.filter, offset + 7, 'utf8');
+  const filterLength = target.write(subscription.filter, offset + 9, 'utf8');
+  target.writeUInt16LE(filterLength, offset + 7);
+  const at = offset + 9 + filterLength;
+  return at + target.write(subscription.users ?? '', at, 'utf8');
 }
 
 function readSubscription(body: Buffer): Subscription {
   const options = body.readUInt8(0);
   const state = SUBSCRIPTION_STATES[body.readUInt8(1)];
   const refusedWith = body.readUInt8(2);
+  const filterEnd = 9 + body.readUInt16LE(7);
   const retainHandling = (options >> 2) & 3;
   if ((options & 3) === 3 || retainHandling === 3 || state === undefined) throw new RangeError('subscription options');
   return {
-    filter: text(body, 7, body.length),
+    filter: text(body, 9, filterEnd),
     qos: (options & 3) as QoS,
     noLocal: (options & 0x10) !== 0,
     retainAsPublished: (options & 0x20) !== 0,
@@ -235,6 +239,7 @@ function readSubscription(body: Buffer): Subscription {
     identifier: body.readUInt32LE(3),
     state,
     ...(refusedWith === 0 ? {} : { refusedWith }),
+    ...(filterEnd === body.length ? {} : { users: text(body, filterEnd, body.length) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { DirectPublish } from './direct-publish';
 import type { CloseReason, Effect } from './effects';
 import { Inbound } from './inbound';
 import type { Message, MessageOrigin, QueuedMessage } from './message';
@@ -81,6 +82,7 @@ export class Session {
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
   readonly #subscriptions: Subscriptions;
+  readonly #direct: DirectPublish;
   readonly #recovery: Recovery;
   readonly #options: SessionOptions;
   #broker: string;
@@ -105,6 +107,7 @@ export class Session {
     );
     this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
     this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects);
+    this.#direct = new DirectPublish(this.#effects);
   }
 
   // What is there.
@@ -149,6 +152,10 @@ export class Session {
 
   subscriptions(): Subscription[] {
     return this.#subscriptions.all();
+  }
+
+  subscription(filter: string): Subscription | undefined {
+    return this.#subscriptions.get(filter);
   }
 
   subscriptionWithIdentifier(identifier: number): Subscription | undefined {
@@ -201,6 +208,12 @@ export class Session {
     this.#outbound.connected(limits, now);
     this.#inbound.connected(limits);
     this.#subscriptions.connected(limits);
+    this.#direct.connected(limits);
+  }
+
+  /** A birth or close message: sent at once on the live connection, never stored, never re-sent. */
+  publishDirectly(kind: 'birth' | 'close', message: Message): void {
+    this.#direct.send(kind, message);
   }
 
   /** The connection ended. `closedByPeer`: neither we nor our half of the network ended it. */
@@ -210,6 +223,7 @@ export class Session {
     this.#outbound.disconnected(closedByPeer, now);
     this.#inbound.disconnected();
     this.#subscriptions.disconnected();
+    this.#direct.disconnected();
   }
 
   /** A packet of the session came in. */
@@ -224,6 +238,7 @@ export class Session {
       case 'puback':
       case 'pubrec':
       case 'pubcomp':
+        if (this.#direct.acknowledged(packet)) return;
         this.#adaptOverdue(now);
         if (!this.#outbound.acknowledged(packet, now)) this.#unexpected(packet);
         return;

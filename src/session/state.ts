@@ -20,6 +20,8 @@ export interface Subscription {
   state: SubscriptionState;
   /** The SUBACK reason code when the broker refused it. */
   refusedWith?: number;
+  /** Who subscribed at run time and must find the subscription again; the client's to read and write. */
+  users?: string;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Subscription, SubscriptionState } from './state';
 /** What a user asks for; one per filter (several users of one filter are merged before they reach the session). */
 export type SubscriptionRequest = Pick<
   Subscription,
-  'filter' | 'qos' | 'noLocal' | 'retainAsPublished' | 'retainHandling'
+  'filter' | 'qos' | 'noLocal' | 'retainAsPublished' | 'retainHandling' | 'users'
 >;
 
 /** Filters in one SUBSCRIBE or UNSUBSCRIBE; MQTT 5 sends one each, because a packet has one Subscription Identifier. */
@@ -22,6 +22,8 @@ const SUBSCRIPTION_IDENTIFIER_MAX = 268_435_455;
 export class Subscriptions {
   // Valid for the session.
   readonly #all: Map<string, Subscription>;
+  /** By Subscription Identifier. */
+  readonly #filters = new Map<number, string>();
   #nextIdentifier: number;
   /** The newest record of a subscription; durable before the next SUBSCRIBE or UNSUBSCRIBE. */
   #barrier = 0;
@@ -45,6 +47,7 @@ export class Subscriptions {
     this.#all = recovered;
     this.#nextIdentifier = 1;
     for (const subscription of recovered.values()) {
+      this.#filters.set(subscription.identifier, subscription.filter);
       this.#nextIdentifier = Math.max(this.#nextIdentifier, subscription.identifier + 1);
     }
   }
@@ -59,27 +62,24 @@ export class Subscriptions {
 
   /** The filter with this Subscription Identifier (5.0 3.3.2.3.8). */
   withIdentifier(identifier: number): Subscription | undefined {
-    for (const subscription of this.#all.values()) if (subscription.identifier === identifier) return subscription;
-    return undefined;
+    const filter = this.#filters.get(identifier);
+    return filter === undefined ? undefined : this.#all.get(filter);
   }
 
   /** Adds or changes a subscription. Asked again with the same options, an active one is left alone. */
   subscribe(request: SubscriptionRequest): void {
     const present = this.#all.get(request.filter);
     if (present !== undefined && sameOptions(present, request)) {
-      if (present.state === 'active' || present.state === 'requested') return;
+      if (present.state === 'active' || present.state === 'requested') {
+        if (present.users !== request.users) this.#record(subscriptionFrom(request, present.identifier, present.state));
+        return;
+      }
     }
     const identifier = present?.identifier ?? this.#takeIdentifier();
     if (present === undefined || present.state === 'inactive' || present.state === 'removing') {
       this.#fresh.add(request.filter);
     }
-    const { refusedWith: _refusal, ...subscription } = {
-      ...present,
-      ...request,
-      identifier,
-      state: 'requested' as const,
-    };
-    this.#record(subscription);
+    this.#record(subscriptionFrom(request, identifier, 'requested'));
     this.#toUnsubscribe.delete(request.filter);
     this.#toSubscribe.add(request.filter);
     this.#sendPending();
@@ -205,6 +205,7 @@ export class Subscriptions {
   }
 
   #forget(filter: string): void {
+    this.#filters.delete(this.#all.get(filter)?.identifier ?? 0);
     this.#all.delete(filter);
     this.log.append({ kind: RecordKind.Unsubscribed, filter });
     this.effects.push({ type: 'unsubscribed', filter });
@@ -212,6 +213,7 @@ export class Subscriptions {
 
   #record(subscription: Subscription): void {
     this.#all.set(subscription.filter, subscription);
+    this.#filters.set(subscription.identifier, subscription.filter);
     this.#barrier = this.log.append({ kind: RecordKind.Subscribed, subscription: { ...subscription } });
   }
 
@@ -279,6 +281,12 @@ export class Subscriptions {
     }
     return this.#nextIdentifier++;
   }
+}
+
+function subscriptionFrom(request: SubscriptionRequest, identifier: number, state: SubscriptionState): Subscription {
+  const { filter, qos, noLocal, retainAsPublished, retainHandling, users } = request;
+  const subscription = { filter, qos, noLocal, retainAsPublished, retainHandling, identifier, state };
+  return users === undefined ? subscription : { ...subscription, users };
 }
 
 function sameOptions(one: SubscriptionRequest, other: SubscriptionRequest): boolean {

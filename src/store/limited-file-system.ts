@@ -7,7 +7,6 @@ import type { SyncLimiter } from './sync-limiter';
  */
 export function limitSyncs(fileSystem: FileSystem, limiter: SyncLimiter): FileSystem {
   return {
-    ...fileSystem,
     async open(path, access) {
       const file = await fileSystem.open(path, access);
       return {
@@ -19,6 +18,14 @@ export function limitSyncs(fileSystem: FileSystem, limiter: SyncLimiter): FileSy
         close: () => file.close(),
       };
     },
+    makeDirectory: (path) => fileSystem.makeDirectory(path),
+    list: (path) => fileSystem.list(path),
+    status: (path) => fileSystem.status(path),
+    rename: (from, to) => fileSystem.rename(from, to),
+    link: (from, to) => fileSystem.link(from, to),
+    remove: (path) => fileSystem.remove(path),
+    removeDirectory: (path) => fileSystem.removeDirectory(path),
     syncDirectory: (path) => limiter.run(() => fileSystem.syncDirectory(path)),
+    space: (path) => fileSystem.space(path),
   };
 }

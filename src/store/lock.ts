@@ -231,16 +231,28 @@ async function take(
 ): Promise<OpenFile | undefined> {
   const head = chain.at(-1);
   const target = head ? successorPath(lockPath, head.nonce) : lockPath;
-  const handle = await placeExclusively(fileSystem, target, `${lockPath}.${content.nonce}.new`, content);
-  if (!handle) return undefined;
+  const unique = `${lockPath}.${content.nonce}.new`;
+  let handle: OpenFile | undefined = await createOpen(fileSystem, unique, content);
   let won = false;
   try {
+    const outcome = await linkExclusively(fileSystem, unique, target, content.nonce);
+    if (outcome === 'exists') return undefined;
+    if (outcome === 'unsupported') {
+      await handle.close();
+      handle = undefined;
+      handle = await createOpen(fileSystem, target, content).catch(unlessExists);
+      if (!handle) return undefined;
+    }
     if (head) await replaceDeadLock(fileSystem, lockPath, target, [...chain.map((file) => file.nonce), content.nonce]);
     won = (await readLockFile(fileSystem, lockPath))?.nonce === content.nonce;
+    return won ? handle : undefined;
   } finally {
-    if (!won) await handle.close();
+    // A winner's is cleared away with all other left-overs, once the lock is in safe hands.
+    if (!won) {
+      await handle?.close();
+      await removeIfExists(fileSystem, unique);
+    }
   }
-  return won ? handle : undefined;
 }
 
 /** Renames our claim over the lock if the chain that leads to it is still the one that was judged. */
@@ -259,39 +271,25 @@ async function replaceDeadLock(
   }
 }
 
-/**
- * Makes `target` with our content unless it exists. Content and file appear together (by link) where the file system
- * can; resolves to the open file, or undefined when `target` exists.
- */
-async function placeExclusively(
+/** Gives `unique` the name `target` as well, unless that exists: content and name appear together. */
+async function linkExclusively(
   fileSystem: FileSystem,
-  target: string,
   unique: string,
-  content: LockContent,
-): Promise<OpenFile | undefined> {
-  const handle = await createOpen(fileSystem, unique, content);
+  target: string,
+  nonce: string,
+): Promise<'made' | 'exists' | 'unsupported'> {
   try {
-    try {
-      await fileSystem.link(unique, target);
-    } catch (error) {
-      const code = errorCode(error) ?? '';
-      if (LINK_UNSUPPORTED.has(code)) {
-        await handle.close();
-        return await createOpen(fileSystem, target, content).catch(unlessExists);
-      }
-      // Over NFS a link may be made although the answer was lost and the repeated request fails: read back.
-      const existing = code === 'EEXIST' ? await readLockFile(fileSystem, target) : undefined;
-      if (existing?.nonce !== content.nonce) {
-        await handle.close();
-        // ENOENT: whoever got the lock cleared our file away, or the directory itself is gone.
-        if (code === 'ENOENT') await fileSystem.status(path.dirname(target));
-        else if (code !== 'EEXIST') throw error;
-        return undefined;
-      }
-    }
-    return handle;
-  } finally {
-    await removeIfExists(fileSystem, unique);
+    await fileSystem.link(unique, target);
+    return 'made';
+  } catch (error) {
+    const code = errorCode(error) ?? '';
+    if (LINK_UNSUPPORTED.has(code)) return 'unsupported';
+    // Over NFS a link may be made although the answer was lost and the repeated request fails: read back.
+    if (code === 'EEXIST') return (await readLockFile(fileSystem, target))?.nonce === nonce ? 'made' : 'exists';
+    // ENOENT: whoever got the lock cleared our file away, or the directory itself is gone, which is an error.
+    if (code !== 'ENOENT') throw error;
+    await fileSystem.status(path.dirname(target));
+    return 'exists';
   }
 }
 

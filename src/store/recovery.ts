@@ -14,6 +14,8 @@ import type { SpaceMonitor } from './space-monitor';
 import type { SyncLimiter } from './sync-limiter';
 
 export interface RecoveryOptions<R> {
+  /** Without the limit on syncs, which the journal applies itself. */
+  journalFileSystem: FileSystem;
   fileSystem: FileSystem;
   scheduler: Scheduler;
   syncLimiter: SyncLimiter;
@@ -48,7 +50,7 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
   const quarantine = new Quarantine(fileSystem, storagePath, path.basename(directory), () => scheduler.now());
 
   const { journal, records, notices } = await openJournal<R>({
-    fileSystem,
+    fileSystem: options.journalFileSystem,
     scheduler,
     directory,
     codec: options.codec,

@@ -9,6 +9,7 @@ import { ifExists } from './files';
 import { type HolderFacts, systemHolderFacts } from './holder-identity';
 import type { Durability } from './journal/journal';
 import { acquireLock, type Lock, LockObservations, SessionLockedError } from './lock';
+import { limitSyncs } from './limited-file-system';
 import { nodeFileSystem } from './node-file-system';
 import { recoverSession } from './recovery';
 import { sessionDirectoryName } from './safe-name';
@@ -58,6 +59,7 @@ export class SessionStore implements SessionOpener {
   /** The storage path: absolute, symbolic links resolved. */
   readonly path: string;
   readonly durability: Durability;
+  private readonly journalFileSystem: FileSystem;
   private readonly fileSystem: FileSystem;
   private readonly scheduler: Scheduler;
   private readonly facts: HolderFacts;
@@ -77,10 +79,11 @@ export class SessionStore implements SessionOpener {
   ) {
     this.path = options.path;
     this.durability = options.durability ?? 'always';
-    this.fileSystem = options.fileSystem;
+    this.syncLimiter = options.syncLimiter ?? processSyncLimiter;
+    this.journalFileSystem = options.fileSystem;
+    this.fileSystem = limitSyncs(options.fileSystem, this.syncLimiter);
     this.scheduler = options.scheduler;
     this.facts = options.holderFacts ?? systemHolderFacts;
-    this.syncLimiter = options.syncLimiter ?? processSyncLimiter;
     this.segmentBytes = options.segmentBytes;
     this.closeWaitMs = options.closeWaitMs ?? CLOSE_WAIT_MS;
     this.observations = new LockObservations(this.scheduler);
@@ -98,6 +101,7 @@ export class SessionStore implements SessionOpener {
     const { leave, lock, directory } = await this.occupy(clientId, 'create');
     try {
       return await recoverSession({
+        journalFileSystem: this.journalFileSystem,
         fileSystem: this.fileSystem,
         scheduler: this.scheduler,
         syncLimiter: this.syncLimiter,

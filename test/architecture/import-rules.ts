@@ -23,8 +23,10 @@ const files = ['node:fs', 'node:fs/promises'];
 export const layers: Record<string, Layer> = {
   session: { values: [], builtins: { only: [] }, packages: [] },
   errors: { values: [], builtins: { only: [] }, packages: [] },
+  // What the client needs of a storage, declared beside its consumer and implemented by the store.
+  ports: { values: [], types: ['session', 'connection'], builtins: { only: [] }, packages: [] },
   mcps: { values: ['errors'], types: ['session'], builtins: { only: ['node:zlib', 'node:buffer'] }, packages: [] },
-  store: { values: ['errors', 'mcps'], types: ['session'], builtins: { allBut: network }, packages: [] },
+  store: { values: ['errors', 'mcps'], types: ['session', 'ports'], builtins: { allBut: network }, packages: [] },
   connection: {
     values: ['errors', 'session'],
     builtins: { allBut: files },
@@ -32,11 +34,16 @@ export const layers: Record<string, Layer> = {
   },
   client: {
     values: ['errors', 'session', 'connection'],
-    types: ['store'],
+    types: ['store', 'ports'],
     builtins: { allBut: [...network, ...files] },
     packages: [],
   },
-  admin: { values: ['errors', 'session', 'mcps', 'store', 'client'], builtins: { allBut: network }, packages: [] },
+  admin: {
+    types: ['ports'],
+    values: ['errors', 'session', 'mcps', 'store', 'client'],
+    builtins: { allBut: network },
+    packages: [],
+  },
   cli: {
     values: ['errors', 'session', 'mcps', 'store', 'client', 'admin', '.'],
     builtins: { allBut: [] },
@@ -45,23 +52,25 @@ export const layers: Record<string, Layer> = {
   // The files directly in src: the main export.
   '.': {
     values: ['errors', 'session', 'mcps', 'store', 'connection', 'client', 'admin'],
+    types: ['ports'],
     builtins: { allBut: [] },
     packages: [],
   },
   nodes: {
     values: ['errors', 'session', 'mcps', 'store', 'connection', 'client', 'admin', '.'],
+    types: ['ports'],
     builtins: { allBut: network },
     packages: ['node-red', '@node-red/registry', '@node-red/util', 'express'],
   },
 };
 
-/** The layer of a file: the folder below src, `.` for src itself, `errors` for its one file, or `nodes`. */
+/** Layers of one file. */
+const singleFiles: Record<string, string> = { 'src/errors.ts': 'errors', 'src/client/ports.ts': 'ports' };
+
+/** The layer of a file: that of `singleFiles`, else the folder below src, `.` for src itself, or `nodes`. */
 function layerOf(file: string): string {
-  if (file === 'src/errors.ts') {
-    return 'errors';
-  }
   const parts = file.split('/');
-  return parts[0] === 'nodes' ? 'nodes' : parts.length === 2 ? '.' : (parts[1] ?? '.');
+  return singleFiles[file] ?? (parts[0] === 'nodes' ? 'nodes' : parts.length === 2 ? '.' : (parts[1] ?? '.'));
 }
 
 /** The source file that a relative import means, or undefined. */

@@ -13,8 +13,8 @@ describe('node definitions in the editor', function () {
     };
     for (const [type, label] of Object.entries(labels)) {
       it(`shows ${type} as "${label}"`, async () => {
-        const entry = editor.page.locator(`.red-ui-palette-node[data-palette-type="${type}"] .red-ui-palette-label`);
-        assert.equal(await entry.textContent(), label);
+        const entry = editor.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+        assert.equal(await entry.getAttribute('data-palette-label'), label);
       });
     }
 

@@ -2,6 +2,9 @@ import * as assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { generate, type Packet } from 'mqtt-packet';
+import { decodePacket } from '../../src/connection/decode';
+import { FrameReader } from '../../src/connection/frame-reader';
+import { ProtocolViolation } from '../../src/connection/protocol-violation';
 import { Recorder } from './recorder';
 import { connack } from './scripted-broker';
 
@@ -44,13 +47,13 @@ describe('connection against random bytes', function () {
   this.timeout(60_000);
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 0xffffffff));
 
-  const connections = 1_200;
+  const connections = 3_000;
   it(`survives them and goes down exactly once (SEED=${seed}, ${connections} connections)`, async () => {
     const random = generator(seed);
     const answers: Buffer[] = [];
     const server = net.createServer((socket) => {
       socket.on('error', () => undefined);
-      socket.once('data', () => socket.end(answers.shift()));
+      socket.once('data', () => socket.end(answers.shift() ?? Buffer.alloc(0)));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -62,15 +65,18 @@ describe('connection against random bytes', function () {
     process.removeAllListeners('uncaughtException').on('uncaughtException', collect);
     const kinds: Record<string, number> = {};
     try {
-      for (let run = 0; run < connections; run++) {
-        const protocolVersion = ([3, 4, 5] as const)[run % 3] ?? 4;
-        answers.push(randomAnswer(random, protocolVersion));
-        const client = new Recorder({ url, protocolVersion, properties: { topicAliasMaximum: 5 } });
-        const { kind } = await client.waitDown();
-        kinds[kind] = (kinds[kind] ?? 0) + 1;
+      for (let batch = 0; batch < connections / 30; batch++) {
+        const protocolVersion = ([3, 4, 5] as const)[batch % 3] ?? 4;
+        const clients = Array.from({ length: 30 }, () => {
+          answers.push(randomAnswer(random, protocolVersion));
+          return new Recorder({ url, protocolVersion, properties: { topicAliasMaximum: 5 } });
+        });
+        for (const client of clients) {
+          const { kind } = await client.waitDown();
+          kinds[kind] = (kinds[kind] ?? 0) + 1;
+        }
         await new Promise(setImmediate);
-        assert.equal(client.ends.length, 1);
-        assert.equal(client.calls.at(-1), 'down');
+        assert.ok(clients.every(({ ends, calls }) => ends.length === 1 && calls.at(-1) === 'down'));
       }
     } finally {
       process.removeListener('uncaughtException', collect);
@@ -80,6 +86,30 @@ describe('connection against random bytes', function () {
     assert.deepEqual(faults, []);
     // The bytes reach every way to end that a server can cause.
     for (const kind of ['protocol-error', 'closed', 'refused', 'unreachable']) assert.ok(kinds[kind], kind);
+  });
+});
+
+describe('decoding random bytes', () => {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 0xffffffff));
+
+  it(`gives packets or a ProtocolViolation, nothing else (SEED=${seed})`, () => {
+    const random = generator(seed);
+    let packets = 0;
+    let violations = 0;
+    for (let run = 0; run < 30_000; run++) {
+      const protocolVersion = ([3, 4, 5] as const)[run % 3] ?? 4;
+      try {
+        new FrameReader().read(randomAnswer(random, protocolVersion), (buffer, start, body, end) => {
+          decodePacket(buffer, start, body, end, protocolVersion);
+          packets++;
+          return true;
+        });
+      } catch (error) {
+        if (!(error instanceof ProtocolViolation)) throw error;
+        violations++;
+      }
+    }
+    assert.ok(packets > 10_000 && violations > 5_000, `${packets} packets, ${violations} violations`);
   });
 });
 

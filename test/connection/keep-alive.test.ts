@@ -11,7 +11,7 @@ const KEEPALIVE_SECONDS = 60;
 /** A keep-alive, the counters it watches, and a link on which time passes second by second. */
 class Link {
   readonly timers = new FakeTimers();
-  readonly traffic = { receivedBytes: 0, acceptedBytes: 0, takenBytes: 0, confirmedBytes: 0 };
+  readonly traffic = { receivedBytes: 0, acceptedBytes: 0, takenBytes: 0, confirmedBytes: 0, largestBytes: 0 };
   readonly pings: number[] = [];
   deadAt: number | undefined;
   seconds = 0;
@@ -106,7 +106,7 @@ describe('keep-alive', () => {
       link.traffic.acceptedBytes += 1_000;
       link.traffic.takenBytes += 1_000;
     });
-    assert.ok(link.pings.length >= 10);
+    assert.ok(link.pings.length >= 8, link.pings.join());
     assert.equal(link.deadAt, undefined);
   });
 
@@ -191,8 +191,10 @@ describe('keep-alive', () => {
     it('goes down with "ping-timeout" when the broker answers nothing', async () => {
       const timers = new FakeTimers();
       const { client, side } = await openUp(timers);
-      timers.advance(89_999);
+      timers.advance(45_000);
       await side.next('pingreq');
+      await waitFor(() => client.connection.bufferedBytes === 0, { what: 'PINGREQ to be on its way' });
+      timers.advance(44_999);
       assert.deepEqual(client.calls, ['up']);
       timers.advance(1);
       const end = await client.waitDown();

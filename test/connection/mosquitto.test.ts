@@ -153,7 +153,10 @@ describe('connection to Mosquitto', function () {
     const port = await freePort();
     const end = await open({ url: `mqtt://127.0.0.1:${port}` }).waitDown();
     assert.equal(end.kind, 'unreachable');
-    assert.match(String(end.error?.message), new RegExp(`127\\.0\\.0\\.1:${port} .*ECONNREFUSED.*nothing listens there`));
+    assert.match(
+      String(end.error?.message),
+      new RegExp(`127\\.0\\.0\\.1:${port} .*ECONNREFUSED.*nothing listens there`),
+    );
   });
 
   it('says the same when a host name has several addresses', async () => {

@@ -136,7 +136,10 @@ describe('encoding', () => {
     ['no packet identifier', publish({ qos: 1, messageId: 0 })],
     ['a packet identifier above 65,535', { cmd: 'puback', messageId: 65_536 }],
     ['a topic that is too long', publish({ topic: 'x'.repeat(65_536) })],
-    ['a subscription identifier that is too large', { cmd: 'subscribe', messageId: 1, subscriptions: [], properties: {} }],
+    [
+      'a subscription identifier that is too large',
+      { cmd: 'subscribe', messageId: 1, subscriptions: [], properties: {} },
+    ],
     ['a wrong property', publish({ properties: { messageExpiryInterval: -1 } })],
   ];
   for (const [name, packet] of impossible) {
@@ -204,7 +207,13 @@ describe('decoding', () => {
     for (let cut = 1; cut < bytes.length; cut++) {
       assert.deepEqual(decodeAll([bytes.subarray(0, cut), bytes.subarray(cut)], 5), whole);
     }
-    assert.deepEqual(decodeAll([...bytes].map((byte) => Buffer.from([byte])), 5), whole);
+    assert.deepEqual(
+      decodeAll(
+        [...bytes].map((byte) => Buffer.from([byte])),
+        5,
+      ),
+      whole,
+    );
   });
 
   it('copies small payloads out of their chunk, and views large ones', () => {

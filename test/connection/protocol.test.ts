@@ -153,7 +153,12 @@ describe('connection to a scripted broker', function () {
     [5, { cmd: 'connack', sessionPresent: false, reasonCode: 0x8a }, 0x8a, /Banned; this client has been banned/],
     [
       5,
-      { cmd: 'connack', sessionPresent: false, reasonCode: 0x9d, properties: { serverReference: 'b2', reasonString: 'go' } },
+      {
+        cmd: 'connack',
+        sessionPresent: false,
+        reasonCode: 0x9d,
+        properties: { serverReference: 'b2', reasonString: 'go' },
+      },
       0x9d,
       /Server moved \("go"\); the broker moved: change its address/,
     ],
@@ -333,7 +338,7 @@ describe('connection to a scripted broker', function () {
       const { client, side } = await openUp();
       client.connection.end({ force: true });
       assert.deepEqual(client.calls, ['up']);
-      await client.waitDown();
+      assert.equal((await client.waitDown()).kind, 'ended');
       await waitFor(() => side.closed, { what: 'the connection to be closed' });
       assert.deepEqual(side.packets, []);
     });
@@ -375,7 +380,10 @@ describe('connection to a scripted broker', function () {
       setImmediate(() => side.socket.resume());
     });
     side.socket.resume();
-    await waitFor(() => side.packets.length === 2 * count || side.malformed, { what: 'all packets', timeoutMs: 15_000 });
+    await waitFor(() => side.packets.length === 2 * count || side.malformed, {
+      what: 'all packets',
+      timeoutMs: 15_000,
+    });
     assert.equal(side.malformed, undefined);
     assert.deepEqual(
       side.packets.map(({ cmd, messageId }) => `${cmd} ${messageId}`),

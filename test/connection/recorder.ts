@@ -21,10 +21,7 @@ export class Recorder implements ConnectionEvents {
   details: ConnackDetails | undefined;
 
   constructor(options: Partial<ConnectionOptions> & { url: string }, connect: Connect = openConnection) {
-    this.connection = connect(
-      { clientId: 'test', protocolVersion: 4, clean: true, keepalive: 60, ...options },
-      this,
-    );
+    this.connection = connect({ clientId: 'test', protocolVersion: 4, clean: true, keepalive: 60, ...options }, this);
   }
 
   up(limits: ConnectionLimits, details: ConnackDetails): void {

@@ -1,7 +1,7 @@
-import { MESSAGE_KIND_BIT } from '../../session/records';
-import type { RecordCodec } from '../../session/state';
 import type { StoredRecord } from '../../client/ports';
 import { errorCode } from '../../errors';
+import { MESSAGE_KIND_BIT } from '../../session/records';
+import type { RecordCodec } from '../../session/state';
 import type { FileSystem, OpenFile } from '../file-system';
 import { ifExists } from '../files';
 import { decodeSegmentHeader, type JournalKey, SEGMENT_HEADER_BYTES } from './format';

@@ -1,5 +1,12 @@
 import type { OpenFile } from '../file-system';
-import { BATCH_HEADER_BYTES, isBatchHeader, type JournalKey, readUInt64, RECORD_HEADER_BYTES, recordChecksum } from './format';
+import {
+  BATCH_HEADER_BYTES,
+  isBatchHeader,
+  type JournalKey,
+  RECORD_HEADER_BYTES,
+  readUInt64,
+  recordChecksum,
+} from './format';
 
 const CHUNK_BYTES = 128 * 1024;
 /** How far attempt numbers may have moved on when a batch header is unreadable and only its records speak. */

@@ -100,6 +100,10 @@ export class JournalWriter<R> {
     return this.#reported;
   }
 
+  get nextSequence(): number {
+    return this.#nextSequence;
+  }
+
   /** See `SessionJournal.append`. @throws TypeError when `sequence` is not the next one. */
   append(sequence: number, record: R): void {
     if (this.#status !== 'open') {
@@ -127,6 +131,11 @@ export class JournalWriter<R> {
   synced(sequence: number): Promise<void> {
     if (sequence <= this.#synced) return Promise.resolve();
     if (this.#status === 'closed' || this.#status === 'lost') return Promise.reject(closedError());
+    if (sequence >= this.#nextSequence) {
+      return Promise.reject(
+        new RangeError(`Record ${sequence} is not in the journal, which ends before ${this.#nextSequence}`),
+      );
+    }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject });
       this.#start();
@@ -182,9 +191,7 @@ export class JournalWriter<R> {
 
   #syncIsDue(): boolean {
     if (this.#unsynced.length === 0) return false;
-    return (
-      this.#options.durability === 'always' || this.#abandoned || this.#intervalIsOver || this.#waiters.length > 0
-    );
+    return this.#options.durability === 'always' || this.#abandoned || this.#intervalIsOver || this.#waiters.length > 0;
   }
 
   async #run(): Promise<void> {
@@ -315,6 +322,8 @@ export class JournalWriter<R> {
   /** Moves on to a new segment that holds again what the abandoned one may have lost. */
   async #rewrite(): Promise<void> {
     const { disk, table, key, epoch } = this.#options;
+    // Its number is lower than the one allotted here, and the order of numbers is the order of records.
+    await this.#next.discard();
     const { number, path } = table.allot();
     const firstSequence = this.#unsynced[0]?.first ?? this.#reported + 1;
     const attempt = (this.#unsynced[0]?.attempt ?? this.#attemptWritten + 1) - 1;

@@ -1,0 +1,320 @@
+/**
+ * The journal of one session: append-only records in segment files, written by group commit, read in order, dropped
+ * from the front. It knows bytes and files; what a record means is its codec's business. `format.ts` has the layout,
+ * `recovery-decisions.ts` what happens to a journal that was interrupted or damaged.
+ *
+ * How a store uses it
+ *
+ * 1. Lock the session. Read the newest valid snapshot. Raise the epoch: above the snapshot's and above
+ *    `highestEpoch(directory)`, which also counts take-overs that were interrupted before their snapshot.
+ * 2. `openJournal` with the snapshot's position and sequence. It renames the segments it takes over to the new epoch's
+ *    names, cuts a torn tail, and begins a new segment; it never appends to an old one. What a former holder still
+ *    writes to its open file lands behind the recorded length, or behind what the new segment replaces.
+ * 3. Write a snapshot with the new epoch and `position`. From then on the new epoch is the valid one. Interrupted
+ *    anywhere before, the next open starts again from the old snapshot.
+ * 4. Snapshots later: `checkpoint(state.sequence, neededFrom, write)`. It waits until all records that the state
+ *    includes are synced (in every durability), calls `write(position)` (temporary file, sync, rename, directory sync),
+ *    and only then unlinks segments, from the front, that hold nothing at or above `neededFrom`. The position leaves
+ *    those out already, so that a segment which the newest snapshot lists and which is not there is always a loss.
+ * 5. `close` commits what was appended. A snapshot before it is the store's.
+ *
+ * The uid is made once per session (16 random bytes) and stays. When the snapshot is lost, `readJournalUid` finds it.
+ */
+import type { JournalEvents, StoredRecord } from '../../client/ports';
+import type { RecordCodec } from '../../session/state';
+import type { FileSystem } from '../file-system';
+import { removeIfExists } from '../files';
+import type { Scheduler } from '../scheduler';
+import type { SyncLimiter } from '../sync-limiter';
+import { JournalKey } from './format';
+import { JournalReader } from './reader';
+import { scanJournal } from './recovery';
+import { Reserve } from './reserve';
+import { chooseSegments } from './segment-choice';
+import { JournalCounters, SegmentFile } from './segment-file';
+import { type FoundFile, findSegmentFiles } from './segment-files';
+import { type Segment, SegmentTable } from './segment-table';
+import { type Quarantine, setAside, takeOver } from './take-over';
+import type { JournalNotice, JournalPosition } from './types';
+import { type Durability, JournalWriter } from './writer';
+
+export { RECORD_HEADER_BYTES } from './format';
+export { highestEpoch, readJournalUid } from './segment-files';
+export type { Quarantine } from './take-over';
+export type { JournalNotice, JournalPosition } from './types';
+export type { Durability } from './writer';
+
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+const RESERVE_BYTES = 256 * 1024;
+
+export interface JournalOptions<R> {
+  fileSystem: FileSystem;
+  scheduler: Scheduler;
+  /** Of the session; exists. */
+  directory: string;
+  codec: RecordCodec<R>;
+  /** 16 bytes. */
+  uid: Buffer;
+  /** Above that of every earlier open, see above. */
+  epoch: number;
+  durability: Durability;
+  /** From the snapshot; undefined: none yet. */
+  position: JournalPosition | undefined;
+  /** The last record that the snapshot's state includes; those above it are returned. */
+  stateSequence: number;
+  syncLimiter: SyncLimiter;
+  /** Rejects when the session was taken over, and for no other reason. Called after every sync, before reporting. */
+  verifyHolder: () => Promise<void>;
+  /** Copies a damaged file to where it is kept for inspection. */
+  quarantine: Quarantine;
+  /** Damage or trouble found after opening. */
+  notice: (notice: JournalNotice) => void;
+  /** Size at which a segment ends; default 8 MiB. */
+  segmentBytes?: number;
+  /** Room kept for state records on a full disk; default 256 KiB, 0: none. */
+  reserveBytes?: number;
+}
+
+export interface OpenedJournal<R> {
+  journal: Journal<R>;
+  /** All records above `stateSequence`, in order. */
+  records: StoredRecord<R>[];
+  /** What had to be cut, repaired or set aside. */
+  notices: JournalNotice[];
+}
+
+/**
+ * Recovers and takes over the journal in a session's directory, or begins one.
+ * @throws SessionError `ERR_SESSION_VERSION` (nothing was touched), or the system's error; opening again is safe then.
+ */
+export async function openJournal<R>(options: JournalOptions<R>): Promise<OpenedJournal<R>> {
+  const { fileSystem, directory, codec, epoch, position, stateSequence, quarantine } = options;
+  const key = new JournalKey(options.uid);
+  const files = await findSegmentFiles(fileSystem, directory);
+  const choice = await chooseSegments(fileSystem, key, files, position, stateSequence);
+  const scan = await scanJournal(fileSystem, key, codec, choice.scan, stateSequence);
+  const notices = [...choice.notices, ...scan.notices];
+
+  for (const { number, firstSequence, lastSequence } of choice.missing) {
+    const range = lastSequence > 0 ? `${firstSequence} to ${lastSequence}` : `from ${firstSequence} on`;
+    notices.push({
+      level: 'error',
+      text: `Segment ${number} of the journal in ${directory} is missing: records ${range}`,
+    });
+  }
+  const kept = new Set<FoundFile>([...choice.backlog, ...scan.segments.map(({ source }) => source)].map((s) => s.file));
+  const leftovers = files.filter((file) => !kept.has(file));
+  for (const { path, reason } of scan.damaged) await setAside(quarantine, path, reason, notices);
+  const pinned = new Set<string>();
+  for (const { path, reason } of choice.foreign) {
+    if (files.some((file) => file.path === path && kept.has(file))) continue;
+    notices.push({ level: 'error', text: `${path} is not the segment that its name says: ${reason}` });
+    if (!(await setAside(quarantine, path, reason, notices))) pinned.add(path);
+  }
+
+  const segments = await takeOver(
+    fileSystem,
+    directory,
+    epoch,
+    [
+      ...choice.backlog.map(({ file, number, firstSequence, length }) => ({
+        file,
+        segment: { number, firstSequence, length },
+      })),
+      ...scan.segments.map(({ source, firstSequence, length }) => ({
+        file: source.file,
+        segment: { number: source.number, firstSequence, length },
+      })),
+    ],
+    leftovers,
+    (file) => fileSystem.remove(file.path),
+  );
+
+  const table = new SegmentTable(
+    directory,
+    epoch,
+    segments,
+    Math.max(0, ...files.map((file) => file.number), ...(position?.segments ?? []).map((segment) => segment.number)),
+  );
+  const counters = new JournalCounters();
+  const nextSequence = scan.lastSequence + 1;
+  const { number, path } = table.allot();
+  const disk = { fileSystem, syncLimiter: options.syncLimiter, counters };
+  const header = { uid: key.uid, epoch, number, attempt: 0, firstSequence: nextSequence, replacesFrom: nextSequence };
+  const active = await SegmentFile.create(disk, path, header);
+  segments.push({ number, path, firstSequence: nextSequence, length: active.end });
+
+  const reserve = new Reserve(fileSystem, directory, options.reserveBytes ?? RESERVE_BYTES);
+  const removable = leftovers.map((file) => file.path).filter((leftover) => !pinned.has(leftover));
+  const journal = new Journal(options, key, table, active, counters, reserve, nextSequence, removable);
+  await reserve.fill();
+  return { journal, records: scan.records, notices };
+}
+
+/** An open journal. Made by `openJournal`. */
+export class Journal<R> {
+  /** To be set before the first `append`. */
+  events: JournalEvents<R> | undefined;
+
+  readonly #options: JournalOptions<R>;
+  readonly #key: JournalKey;
+  readonly #table: SegmentTable;
+  readonly #counters: JournalCounters;
+  readonly #reserve: Reserve;
+  readonly #writer: JournalWriter<R>;
+  readonly #reader: JournalReader<R>;
+  /** Files that count no more, to be removed after the next snapshot. */
+  #removable: string[];
+  readonly #setAside = new Set<string>();
+  #checkpoint: Promise<void> = Promise.resolve();
+
+  /** @internal */
+  constructor(
+    options: JournalOptions<R>,
+    key: JournalKey,
+    table: SegmentTable,
+    active: SegmentFile,
+    counters: JournalCounters,
+    reserve: Reserve,
+    nextSequence: number,
+    removable: string[],
+  ) {
+    this.#options = options;
+    this.#key = key;
+    this.#table = table;
+    this.#counters = counters;
+    this.#reserve = reserve;
+    this.#removable = removable;
+    const { fileSystem, codec } = options;
+    const disk = { fileSystem, syncLimiter: options.syncLimiter, counters };
+    const events = () => this.#events();
+    const { epoch, durability, scheduler, verifyHolder, notice } = options;
+    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#writer = new JournalWriter(
+      {
+        key,
+        codec,
+        epoch,
+        durability,
+        segmentBytes,
+        disk,
+        scheduler,
+        table,
+        reserve,
+        nextSequence,
+        verifyHolder,
+        events,
+        notice,
+      },
+      active,
+    );
+    this.#reader = new JournalReader({
+      fileSystem,
+      key,
+      codec,
+      table,
+      durable: () => this.#writer.reported,
+      damaged: (segment, first, last, reason) => this.#damaged(segment, first, last, reason),
+      crossed: () => this.#events().checkpointDue(),
+    });
+  }
+
+  /** Why nothing can be written now; undefined while writing works. */
+  get failure(): Error | undefined {
+    return this.#writer.failure;
+  }
+
+  /** The sequence that the next appended record must have. */
+  get nextSequence(): number {
+    return this.#writer.nextSequence;
+  }
+
+  /** See `SessionJournal.append`. @throws TypeError for a wrong sequence, SessionError `ERR_JOURNAL_CLOSED`. */
+  append(sequence: number, record: R): void {
+    this.#writer.append(sequence, record);
+  }
+
+  /** See `SessionJournal.read`. What is damaged is skipped and reported by `notice`. */
+  read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
+    return this.#reader.read(after, maxBytes);
+  }
+
+  /** Where the journal stands, without the segments that hold nothing at or above `neededFrom`. */
+  position(neededFrom = 0): JournalPosition {
+    return this.#table.position(this.#key.uid, neededFrom);
+  }
+
+  /** Resolves when all records up to `sequence` are on the disk, whatever the durability. */
+  synced(sequence: number): Promise<void> {
+    return this.#writer.synced(sequence);
+  }
+
+  /**
+   * Makes a snapshot durable by `write` and frees what it makes superfluous; see above.
+   * @param stateSequence The last record that the snapshot's state includes.
+   * @param neededFrom The oldest sequence that may still be read.
+   */
+  checkpoint(
+    stateSequence: number,
+    neededFrom: number,
+    write: (position: JournalPosition) => Promise<void>,
+  ): Promise<void> {
+    const result = this.#checkpoint.then(async () => {
+      await this.synced(stateSequence);
+      const from = Math.min(neededFrom, stateSequence + 1);
+      await write(this.position(from));
+      await this.release(from);
+    });
+    this.#checkpoint = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Removes segments, from the front, that hold nothing at or above `neededFrom`. Only after a snapshot that says so. */
+  async release(neededFrom: number): Promise<void> {
+    const dead = this.#table.segments.splice(0, this.#table.deadCount(neededFrom));
+    const paths = [...this.#removable, ...dead.map((segment) => segment.path)];
+    this.#removable = [];
+    for (const path of paths) {
+      await removeIfExists(this.#options.fileSystem, path).catch((error: unknown) => {
+        this.#removable.push(path);
+        this.#options.notice({ level: 'warn', text: `${path} could not be removed yet: ${String(error)}` });
+      });
+    }
+    if (!this.#reserve.isFull && this.failure === undefined) await this.#reserve.fill();
+  }
+
+  /** Gives back room from the reserve, so that a snapshot can be written on a full disk. False: none is left. */
+  yieldReserve(bytes: number): Promise<boolean> {
+    return this.#reserve.shrink(bytes);
+  }
+
+  statistics(): { journalBytes: number; bytesWritten: number; writes: number; syncs: number; segments: number } {
+    const { bytesWritten, writes, syncs } = this.#counters;
+    return { journalBytes: this.#table.bytes, bytesWritten, writes, syncs, segments: this.#table.segments.length };
+  }
+
+  /** Commits and syncs what was appended and closes the files. @throws the error when that did not work. */
+  async close(): Promise<void> {
+    await this.#checkpoint;
+    try {
+      await this.#writer.close();
+    } finally {
+      await this.#reader.close();
+    }
+  }
+
+  #events(): JournalEvents<R> {
+    if (this.events === undefined) throw new TypeError('Journal.events must be set before the first append');
+    return this.events;
+  }
+
+  async #damaged(segment: Segment, first: number, last: number, reason: string): Promise<void> {
+    const { quarantine, notice } = this.#options;
+    notice({ level: 'error', text: `${segment.path} is damaged, records ${first} to ${last} are lost: ${reason}` });
+    if (this.#setAside.has(segment.path)) return;
+    this.#setAside.add(segment.path);
+    const notices: JournalNotice[] = [];
+    await setAside(quarantine, segment.path, reason, notices);
+    notices.forEach(notice);
+  }
+}

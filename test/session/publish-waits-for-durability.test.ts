@@ -1,0 +1,45 @@
+import * as assert from 'node:assert/strict';
+import { Harness } from './harness';
+
+describe('session: PUBLISH waits for durability', () => {
+  it('sends QoS 1 and 2 only after the message and a mark that covers it are durable (crash reading of MQTT-4.3.2-1, MQTT-4.3.3-1 (3.1.1))', () => {
+    const harness = new Harness();
+    harness.connect();
+    harness.autoDurable = false;
+    const one = harness.publish(1);
+    const two = harness.publish(2);
+    assert.deepEqual(harness.sent(), []);
+    assert.deepEqual(harness.kinds().slice(-3), ['Enqueued', 'Mark', 'Enqueued']);
+    harness.sync();
+    assert.deepEqual(harness.sent(), [`PUBLISH ${one}`, `PUBLISH ${two}`]);
+  });
+
+  it('does not send when the message is durable but its mark is not', () => {
+    const harness = new Harness();
+    const sequence = harness.publish(1);
+    harness.autoDurable = false;
+    harness.connect();
+    assert.equal(harness.kinds().at(-1), 'Mark');
+    assert.deepEqual(harness.sent(), []);
+    harness.sync();
+    assert.deepEqual(harness.sent(), [`PUBLISH ${sequence}`]);
+  });
+
+  it('covers a window ahead by one mark, so that a message that follows waits for its own record only', () => {
+    const harness = new Harness();
+    harness.connect();
+    for (let count = 0; count < 10; count++) harness.publish(1);
+    assert.equal(harness.kinds().filter((kind) => kind === 'Mark').length, 1);
+  });
+
+  it('sends QoS 0 from the queue only after its removal is durable (MQTT-4.3.1-1 (3.1.1))', () => {
+    const harness = new Harness();
+    harness.publish(0);
+    harness.autoDurable = false;
+    harness.connect();
+    assert.equal(harness.kinds().at(-1), 'Completed');
+    assert.deepEqual(harness.sent(), []);
+    harness.sync();
+    assert.deepEqual(harness.sent(), ['PUBLISH -']);
+  });
+});

@@ -1,0 +1,11 @@
+import { openSessionStore } from '../../src/store/session-store';
+import { temporaryDirectory } from './support';
+import { testSessionOpener } from './session-opener-conformance';
+
+describe('the file store as storage of sessions', () => {
+  const directory = temporaryDirectory();
+  testSessionOpener(async () => ({
+    opener: await openSessionStore({ path: directory() }),
+    other: await openSessionStore({ path: directory(), closeWaitMs: 0 }),
+  }));
+});
