@@ -42,6 +42,15 @@ export type SessionErrorCode =
   | 'ERR_MESSAGE_DISCARDED'
   | 'ERR_SUBSCRIPTION_REFUSED'
   | 'ERR_TIMEOUT'
+  // nodes and administration
+  | 'ERR_ACTION'
+  | 'ERR_CLIENT_ID_IN_USE'
+  | 'ERR_CONFIGURATION'
+  | 'ERR_CONNECTED_ALREADY'
+  | 'ERR_DISCONNECTED'
+  | 'ERR_PROPERTY'
+  | 'ERR_SESSION_UNKNOWN'
+  | 'ERR_SUBSCRIPTION'
   // session files
   | 'ERR_MCPS_TRUNCATED'
   | 'ERR_MCPS_MAGIC'

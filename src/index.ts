@@ -17,3 +17,5 @@ export { errorCode, SessionError } from './errors';
 export type { Message, MessageOrigin, MessageProperties, QoS, QueuedMessage } from './session/message';
 export type { Subscription } from './session/state';
 export type { SubscriptionRequest } from './session/subscriptions';
+export type { SessionStoreOptions } from './store/session-store';
+export { openSessionStore, SessionStore } from './store/session-store';

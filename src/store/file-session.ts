@@ -1,13 +1,17 @@
 import type { JournalEvents, RecoveredSession, SessionJournal, StoredRecord } from '../client/ports';
-import { SessionError } from '../errors';
+import { errorCode, SessionError } from '../errors';
 import { decodeMcpsV2, type McpsV2Snapshot } from '../mcps/v2';
 import type { SessionMetadata, SessionState } from '../session/state';
 import type { FileSystem } from './file-system';
 import type { Journal } from './journal/journal';
+import { isNoSpace } from './journal/segment-file';
 import type { Lock } from './lock';
 import type { Scheduler } from './scheduler';
 import { writeSnapshot } from './snapshots';
 import type { SpaceMonitor } from './space-monitor';
+
+/** What is asked of the journal's reserve for a snapshot on a full disk. */
+const SNAPSHOT_ROOM_BYTES = 128 * 1024;
 
 export interface FileSessionParts<R> {
   fileSystem: FileSystem;
@@ -31,8 +35,6 @@ export class FileSession<R> implements SessionJournal<R> {
   /** Checkpoints and the closing run one after the other. */
   private last: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | undefined;
-  private writeFailure: Error | undefined;
-  private lost: Error | undefined;
 
   constructor(parts: FileSessionParts<R>) {
     this.parts = parts;
@@ -41,25 +43,13 @@ export class FileSession<R> implements SessionJournal<R> {
   }
 
   get events(): JournalEvents<R> {
-    return this.parts.journal.events;
+    const { events } = this.parts.journal;
+    if (!events) throw new TypeError('events have not been set');
+    return events;
   }
 
   set events(events: JournalEvents<R>) {
-    this.parts.journal.events = {
-      durable: (sequence) => {
-        this.writeFailure = undefined;
-        events.durable(sequence);
-      },
-      failed: (error, records) => {
-        this.writeFailure = error;
-        events.failed(error, records);
-      },
-      checkpointDue: () => events.checkpointDue(),
-      lost: (error) => {
-        this.lost = error;
-        events.lost(error);
-      },
-    };
+    this.parts.journal.events = events;
   }
 
   /** Takes a record into the next group commit; a disk fault comes by `events.failed`. */
@@ -87,7 +77,7 @@ export class FileSession<R> implements SessionJournal<R> {
 
   /** Why no new message may be stored now: a failing disk, or too little free space. */
   admission(): Error | undefined {
-    return this.writeFailure ?? this.parts.space.check();
+    return this.parts.journal.failure ?? this.parts.space.check();
   }
 
   statistics(): ReturnType<Journal<R>['statistics']> {
@@ -100,33 +90,32 @@ export class FileSession<R> implements SessionJournal<R> {
     return this.closing;
   }
 
-  private async makeCheckpoint(state: SessionState, metadata: SessionMetadata, neededFrom: number): Promise<void> {
-    const { journal } = this.parts;
-    // Records above the state are replayed onto it at the next opening, so they are needed whatever the caller says.
-    const oldestNeeded = Math.min(neededFrom, state.sequence + 1);
-    await journal.synced(state.sequence);
-    await this.write({
-      metadata: { ...metadata, clientId: this.recovered.metadata.clientId, createdAt: this.recovered.metadata.createdAt },
-      state,
-      journal: journal.position(oldestNeeded),
-    });
-    await journal.release(oldestNeeded);
+  private makeCheckpoint(state: SessionState, metadata: SessionMetadata, neededFrom: number): Promise<void> {
+    const { journal, recovered } = this.parts;
+    const { clientId, createdAt } = recovered.metadata;
+    return journal.checkpoint(state.sequence, neededFrom, (position) =>
+      this.write({ metadata: { ...metadata, clientId, createdAt }, state, journal: position }),
+    );
   }
 
   private async write(snapshot: McpsV2Snapshot): Promise<void> {
-    const { fileSystem, scheduler, directory, recovered } = this.parts;
+    const { fileSystem, scheduler, directory, journal, lock, recovered } = this.parts;
     const lastAccessAt = accessTime(recovered.metadata.lastAccessAt, scheduler);
-    this.snapshot = await writeSnapshot(fileSystem, directory, {
-      ...snapshot,
-      metadata: { ...snapshot.metadata, lastAccessAt },
-    });
+    const metadata = { ...snapshot.metadata, lastAccessAt };
+    await lock.verify();
+    this.snapshot = await writeDespiteFullDisk(journal, () =>
+      writeSnapshot(fileSystem, directory, { ...snapshot, metadata }),
+    );
   }
 
   private async finish(): Promise<void> {
     const { journal, lock, onClosed } = this.parts;
     try {
       await journal.close();
-      if (!this.lost) await this.write(decodeMcpsV2(this.snapshot));
+      await this.write(decodeMcpsV2(this.snapshot));
+    } catch (error) {
+      // Who was displaced has been told by `events.lost`; there is nothing left to close.
+      if (errorCode(error) !== 'ERR_SESSION_LOST') throw error;
     } finally {
       try {
         await lock.release();
@@ -134,6 +123,16 @@ export class FileSession<R> implements SessionJournal<R> {
         onClosed();
       }
     }
+  }
+}
+
+/** Runs `write`, a second time with room from the journal's reserve when the disk is full. */
+export async function writeDespiteFullDisk<T>(journal: Pick<Journal<never>, 'yieldReserve'>, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isNoSpace(error) || !(await journal.yieldReserve(SNAPSHOT_ROOM_BYTES))) throw error;
+    return write();
   }
 }
 

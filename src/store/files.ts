@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
 import { errorCode } from '../errors';
-import type { FileSystem, FileStatus } from './file-system';
+import type { FileStatus, FileSystem, OpenFile } from './file-system';
 
 /** Ending of files that are not in place yet. Left-overs of a crash are removed when their session is opened. */
 export const TEMPORARY_SUFFIX = '.tmp';
+
+const COPY_CHUNK_BYTES = 1024 * 1024;
 
 /** The whole file. */
 export async function readFile(fileSystem: FileSystem, file: string): Promise<Buffer> {
@@ -39,6 +41,33 @@ export async function createFile(fileSystem: FileSystem, file: string, content: 
   }
 }
 
+/** Copies a file of any size to a name that must not exist, and syncs the copy. On failure none is left. */
+export async function copyFile(fileSystem: FileSystem, from: string, to: string): Promise<void> {
+  const source = await fileSystem.open(from, 'read');
+  try {
+    const target = await fileSystem.open(to, 'create');
+    try {
+      try {
+        const chunk = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+        for (let position = 0; ; ) {
+          const length = await source.read(chunk, 0, chunk.length, position);
+          if (length === 0) break;
+          await writeFully(target, chunk.subarray(0, length), position);
+          position += length;
+        }
+        await target.sync();
+      } finally {
+        await target.close();
+      }
+    } catch (error) {
+      await fileSystem.remove(to);
+      throw error;
+    }
+  } finally {
+    await source.close();
+  }
+}
+
 /**
  * Puts `content` in the place of `file`: readers see the old file or the new one, also after a power cut.
  * Resolves when the new one is durable.
@@ -46,18 +75,20 @@ export async function createFile(fileSystem: FileSystem, file: string, content: 
 export async function replaceFile(fileSystem: FileSystem, file: string, content: Buffer): Promise<void> {
   const temporary = `${file}.${randomBytes(4).toString('hex')}${TEMPORARY_SUFFIX}`;
   await createFile(fileSystem, temporary, content);
-  await fileSystem.rename(temporary, file);
+  try {
+    await fileSystem.rename(temporary, file);
+  } catch (error) {
+    await removeIfExists(fileSystem, temporary);
+    throw error;
+  }
   await fileSystem.syncDirectory(path.dirname(file));
 }
 
-/** Writes all of `content` at the start. A full disk may report no error and fewer bytes, so the count decides. */
-export async function writeFully(
-  handle: { write(source: Buffer, offset: number, length: number, position: number): Promise<number> },
-  content: Buffer,
-): Promise<void> {
+/** Writes all of `content` from `position` on. A full disk may report no error and fewer bytes, so the count decides. */
+export async function writeFully(handle: OpenFile, content: Buffer, position = 0): Promise<void> {
   let written = 0;
   while (written < content.length) {
-    const count = await handle.write(content, written, content.length - written, written);
+    const count = await handle.write(content, written, content.length - written, position + written);
     if (count === 0) throw Object.assign(new Error('ENOSPC: nothing was written'), { code: 'ENOSPC' });
     written += count;
   }

@@ -1,12 +1,12 @@
 import * as path from 'node:path';
 import type { FileSystem } from './file-system';
-import { createFile, ifExists } from './files';
+import { copyFile, createFile, ifExists } from './files';
 
 export const QUARANTINE_DIRECTORY = 'quarantine';
 
 /**
  * Where damaged files of one session go, for inspection: `<storage path>/quarantine/<session>-<time>/`, together with
- * `reason.txt`. The directory is made with the first file.
+ * the reasons. The directory is made with the first file.
  */
 export class Quarantine {
   private directory: string | undefined;
@@ -25,12 +25,24 @@ export class Quarantine {
     const target = path.join(this.directory, path.basename(file));
     const moved = await ifExists(this.fileSystem.rename(file, target).then(() => true));
     if (!moved) return undefined;
-    const text = Buffer.from(`${path.basename(file)}: ${reason}\n`);
-    await createFile(this.fileSystem, path.join(this.directory, `reason-${++this.count}.txt`), text);
-    await this.fileSystem.syncDirectory(this.directory);
+    await this.explain(this.directory, file, reason);
     await this.fileSystem.syncDirectory(path.dirname(file));
     return target;
   }
+
+  /** Copies `file` there, for one whose sound part is still in use. Resolves when the copy is durable. */
+  async copy(file: string, reason: string): Promise<void> {
+    this.directory ??= await this.makeDirectory();
+    await copyFile(this.fileSystem, file, path.join(this.directory, path.basename(file)));
+    await this.explain(this.directory, file, reason);
+  }
+
+  private async explain(directory: string, file: string, reason: string): Promise<void> {
+    const text = Buffer.from(`${path.basename(file)}: ${reason}\n`);
+    await createFile(this.fileSystem, path.join(directory, `reason-${++this.count}.txt`), text);
+    await this.fileSystem.syncDirectory(directory);
+  }
+
 
   private async makeDirectory(): Promise<string> {
     const root = path.join(this.storagePath, QUARANTINE_DIRECTORY);

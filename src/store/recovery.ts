@@ -1,10 +1,10 @@
 import * as path from 'node:path';
 import type { RecoveredSession } from '../client/ports';
+import { errorCode } from '../errors';
 import type { RecordCodec } from '../session/state';
-import { accessTime, FileSession } from './file-session';
+import { accessTime, FileSession, writeDespiteFullDisk } from './file-session';
 import type { FileSystem } from './file-system';
-import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from './journal/format';
-import { type Durability, openJournal } from './journal/journal';
+import { type Durability, type JournalNotice, openJournal, readJournalUid } from './journal/journal';
 import type { Lock } from './lock';
 import { newSnapshot } from './new-snapshot';
 import { Quarantine } from './quarantine';
@@ -12,6 +12,9 @@ import type { Scheduler } from './scheduler';
 import { findStoredFiles, removeSuperseded, type StoredFiles, writeSnapshot } from './snapshots';
 import type { SpaceMonitor } from './space-monitor';
 import type { SyncLimiter } from './sync-limiter';
+
+const VERIFY_ATTEMPTS_MAX = 10;
+const VERIFY_RETRY_MS = 500;
 
 export interface RecoveryOptions<R> {
   /** Without the limit on syncs, which the journal applies itself. */
@@ -28,6 +31,8 @@ export interface RecoveryOptions<R> {
   codec: RecordCodec<R>;
   expiryInterval: number | undefined;
   lock: Lock;
+  /** Damage or trouble found while the session is open. */
+  notice: (notice: JournalNotice) => void;
   onClosed: () => void;
 }
 
@@ -44,8 +49,9 @@ export interface RecoveryOptions<R> {
 export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<FileSession<R>> {
   const { fileSystem, scheduler, storagePath, directory, clientId, expiryInterval, lock } = options;
   const stored = await findStoredFiles(fileSystem, directory, clientId);
-  const isNew = stored.snapshotPaths.length === 0 && stored.segmentNames.length === 0;
-  const found = stored.snapshot ?? newSnapshot(clientId, accessTime(0, scheduler), await journalUid(options, stored));
+  const isNew = stored.snapshotPaths.length === 0 && !stored.hasSegments;
+  const uid = stored.snapshot ? undefined : await readJournalUid(fileSystem, directory);
+  const found = stored.snapshot ?? newSnapshot(clientId, accessTime(0, scheduler), uid);
   const metadata = { ...found.metadata, expiryInterval: expiryInterval ?? found.metadata.expiryInterval };
   const quarantine = new Quarantine(fileSystem, storagePath, path.basename(directory), () => scheduler.now());
 
@@ -61,17 +67,18 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
     stateSequence: found.state.sequence,
     syncLimiter: options.syncLimiter,
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
-    verifyHolder: () => lock.verify(),
-    quarantine: async (file, reason) => {
-      await quarantine.take(file, reason);
-    },
+    verifyHolder: () => verifyPatiently(lock, scheduler),
+    quarantine: (file, reason) => quarantine.copy(file, reason),
+    notice: options.notice,
   });
   try {
-    const snapshot = await writeSnapshot(fileSystem, directory, {
-      metadata: { ...metadata, lastAccessAt: accessTime(metadata.lastAccessAt, scheduler) },
-      state: found.state,
-      journal: journal.position(),
-    });
+    const snapshot = await writeDespiteFullDisk(journal, () =>
+      writeSnapshot(fileSystem, directory, {
+        metadata: { ...metadata, lastAccessAt: accessTime(metadata.lastAccessAt, scheduler) },
+        state: found.state,
+        journal: journal.position(),
+      }),
+    );
     if (isNew) await fileSystem.syncDirectory(storagePath);
     const recovered: RecoveredSession<R> = {
       metadata,
@@ -87,22 +94,6 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
     await journal.close().catch(() => {});
     throw error;
   }
-}
-
-/** The uid that the journal's segments carry, when no snapshot is left to say it. Undefined: no segment says it either. */
-async function journalUid<R>(options: RecoveryOptions<R>, stored: StoredFiles): Promise<Buffer | undefined> {
-  for (const name of stored.segmentNames.toReversed()) {
-    const file = await options.fileSystem.open(path.join(options.directory, name), 'read');
-    try {
-      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-      const length = await file.read(bytes, 0, bytes.length, 0);
-      const header = decodeSegmentHeader(bytes.subarray(0, length));
-      if (header) return header.uid;
-    } finally {
-      await file.close();
-    }
-  }
-  return undefined;
 }
 
 async function setAsideDamaged(
@@ -123,3 +114,19 @@ async function setAsideDamaged(
   return notices;
 }
 
+
+/**
+ * Asks again when the file system cannot say whose the lock is; meanwhile nothing is reported as stored. In the end not
+ * knowing counts as having lost it.
+ */
+async function verifyPatiently(lock: Lock, scheduler: Scheduler): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await lock.verify();
+      return;
+    } catch (error) {
+      if (errorCode(error) === 'ERR_SESSION_LOST' || attempt === VERIFY_ATTEMPTS_MAX) throw error;
+    }
+    await new Promise<void>((resolve) => scheduler.after(VERIFY_RETRY_MS, resolve));
+  }
+}

@@ -8,6 +8,8 @@ import type { FileSystem } from './file-system';
 import { ifExists } from './files';
 import { type HolderFacts, systemHolderFacts } from './holder-identity';
 import type { Durability } from './journal/journal';
+import { RESERVE_NAME } from './journal/reserve';
+import { isNoSpace } from './journal/segment-file';
 import { acquireLock, type Lock, LockObservations, SessionLockedError } from './lock';
 import { limitSyncs } from './limited-file-system';
 import { nodeFileSystem } from './node-file-system';
@@ -34,10 +36,18 @@ export interface SessionStoreOptions {
   segmentBytes?: number;
   /** How long `open` waits for an instance of this process to close the same session. */
   closeWaitMs?: number;
+  /** Trouble found while a session is open, a sentence for the log. Default: a warning of the process. */
+  onNotice?: (notice: StoreNotice) => void;
   fileSystem?: FileSystem;
   scheduler?: Scheduler;
   holderFacts?: HolderFacts;
   syncLimiter?: SyncLimiter;
+}
+
+export interface StoreNotice {
+  clientId: string;
+  level: 'info' | 'warn' | 'error';
+  text: string;
 }
 
 /**
@@ -66,6 +76,7 @@ export class SessionStore implements SessionOpener {
   private readonly syncLimiter: SyncLimiter;
   private readonly segmentBytes: number | undefined;
   private readonly closeWaitMs: number;
+  private readonly onNotice: (notice: StoreNotice) => void;
   private readonly observations: LockObservations;
   private readonly clientIds: ClientIds;
   private readonly inUse = new Set<Promise<void>>();
@@ -86,6 +97,7 @@ export class SessionStore implements SessionOpener {
     this.facts = options.holderFacts ?? systemHolderFacts;
     this.segmentBytes = options.segmentBytes;
     this.closeWaitMs = options.closeWaitMs ?? CLOSE_WAIT_MS;
+    this.onNotice = options.onNotice ?? warn;
     this.observations = new LockObservations(this.scheduler);
     this.clientIds = new ClientIds(this.fileSystem, this.scheduler, this.facts, this.path);
   }
@@ -114,6 +126,7 @@ export class SessionStore implements SessionOpener {
         codec,
         expiryInterval,
         lock,
+        notice: (notice) => this.onNotice({ clientId, ...notice }),
         onClosed: leave,
       });
     } catch (error) {
@@ -237,10 +250,24 @@ export class SessionStore implements SessionOpener {
           subject: `session "${clientId}"`,
         });
       } catch (error) {
+        if (isNoSpace(error) && (await this.giveUpReserve(directory))) continue;
         // The directory went away under us: its session is being deleted. The next attempt makes a new one.
         if (access !== 'create' || errorCode(error) !== 'ENOENT' || attempt === OPEN_ATTEMPTS_MAX) throw error;
         if (!(await ifExists(this.fileSystem.status(this.path)))) throw error;
       }
+    }
+  }
+
+  /** On a full disk the lock of a session that nobody holds takes its room from the journal's reserve. */
+  private async giveUpReserve(directory: string): Promise<boolean> {
+    const file = await ifExists(this.fileSystem.open(path.join(directory, RESERVE_NAME), 'write'));
+    if (!file) return false;
+    try {
+      const size = await file.size();
+      await file.truncate(0);
+      return size > 0;
+    } finally {
+      await file.close();
     }
   }
 
@@ -262,4 +289,8 @@ interface Occupation {
 /** The error that led here is the one to report. A lock left behind names this process, and ends with it at the latest. */
 async function releaseAfterError(lock: Lock): Promise<void> {
   await lock.release().catch(() => {});
+}
+
+function warn({ clientId, text }: StoreNotice): void {
+  process.emitWarning(`Session "${clientId}": ${text}`);
 }

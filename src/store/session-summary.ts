@@ -31,7 +31,7 @@ export async function summarize(fileSystem: FileSystem, directory: string): Prom
   const summary: SessionSummary = { directory, bytes: 0, isOpen: isOccupied(directory) };
   try {
     const stored = await ifExists(findStoredFiles(fileSystem, directory));
-    if (!stored || (stored.snapshotPaths.length === 0 && stored.segmentNames.length === 0)) return undefined;
+    if (!stored || (stored.snapshotPaths.length === 0 && !stored.hasSegments)) return undefined;
     if (stored.snapshot) {
       summary.metadata = stored.snapshot.metadata;
       summary.state = stored.snapshot.state;

@@ -4,9 +4,9 @@ import { McpsError } from '../mcps/mcps-error';
 import { decodeMcpsV2, encodeMcpsV2, MCPS_VERSION_2, type McpsV2Snapshot } from '../mcps/v2';
 import type { FileSystem } from './file-system';
 import { readFile, removeIfExists, replaceFile, TEMPORARY_SUFFIX } from './files';
+import { parseSegmentName } from './journal/format';
 
 const SNAPSHOT_NAME = /^session\.(\d{1,15})\.mcps$/;
-const SEGMENT_NAME = /^(\d{1,15})-(\d+)\.mcpj$/;
 
 /** What is in a session's directory. */
 export interface StoredFiles {
@@ -16,8 +16,8 @@ export interface StoredFiles {
   damaged: { path: string; error: SessionError }[];
   /** Paths of all snapshots. */
   snapshotPaths: string[];
-  /** Names of journal segments, of whatever epoch, in the order of their number. */
-  segmentNames: string[];
+  /** Whether there are journal segments, of whatever epoch. */
+  hasSegments: boolean;
   /** The highest epoch that any file name or the snapshot carries; 0: none. */
   epoch: number;
   /** Left-overs of snapshots that were being written. */
@@ -43,18 +43,13 @@ export async function findStoredFiles(fileSystem: FileSystem, directory: string,
       return epoch === undefined ? [] : [{ path: path.join(directory, name), epoch: Number(epoch) }];
     })
     .sort((a, b) => b.epoch - a.epoch);
-  const segments = names
-    .flatMap((name) => {
-      const match = SEGMENT_NAME.exec(name);
-      return match ? [{ name, epoch: Number(match[1]), number: Number(match[2]) }] : [];
-    })
-    .sort((a, b) => a.number - b.number || a.epoch - b.epoch);
+  const segments = names.flatMap((name) => parseSegmentName(name) ?? []);
 
   const found: StoredFiles = {
     snapshot: undefined,
     damaged: [],
     snapshotPaths: snapshots.map((file) => file.path),
-    segmentNames: segments.map((segment) => segment.name),
+    hasSegments: segments.length > 0,
     epoch: Math.max(0, ...snapshots.map((file) => file.epoch), ...segments.map((segment) => segment.epoch)),
     temporaryPaths: names
       .filter((name) => name.startsWith('session.') && name.endsWith(TEMPORARY_SUFFIX))

@@ -288,7 +288,9 @@ export function inbound(qos: QoS, messageId: number, payload = 'x', dup = false)
 
 /** Identifiers of the PUBLISH packets among `packets`. */
 export function published(packets: readonly OutboundPacket[]): number[] {
-  return packets.flatMap((packet) => (packet.cmd === 'publish' && packet.messageId !== undefined ? [packet.messageId] : []));
+  return packets.flatMap((packet) =>
+    packet.cmd === 'publish' && packet.messageId !== undefined ? [packet.messageId] : [],
+  );
 }
 
 export function payloads(packets: readonly OutboundPacket[]): string[] {

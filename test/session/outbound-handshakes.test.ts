@@ -74,7 +74,8 @@ describe('session: outbound handshakes', () => {
     const one = harness.publish(2);
     harness.receive(puback(one));
     assert.equal(harness.session.inflight, 1);
-    harness.receive(pubrec(one), { cmd: 'pubcomp', messageId: one, reasonCode: 0x92 });
+    harness.receive(pubrec(one));
+    harness.receive({ cmd: 'pubcomp', messageId: one, reasonCode: 0x92 });
     assert.equal(harness.session.stored.count, 0);
     assert.deepEqual(harness.of('discarded'), []);
   });

@@ -92,7 +92,8 @@ describe('session: reconnect with Session Present 1', () => {
     harness.takePackets();
     harness.connect(limits({ protocolVersion: 3, sessionPresent: undefined }));
     assert.deepEqual(harness.sent(), [`PUBLISH ${one} dup`]);
-    harness.receive(pubrec(one), pubcomp(one));
+    harness.receive(pubrec(one));
+    harness.receive(pubcomp(one));
     assert.equal(harness.session.stored.count, 0);
   });
 });

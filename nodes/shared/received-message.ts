@@ -1,0 +1,42 @@
+import type { ReceivedMessage } from '../../src/client/router';
+import { type Datatype, decodePayload, type PayloadProblem } from './payload';
+
+/** A message as it goes into the flow. */
+export interface InboundMsg {
+  topic: string;
+  payload: unknown;
+  qos: 0 | 1 | 2;
+  retain: boolean;
+  /** Only where Node-RED's own node sets it: the broker is on this machine. */
+  _topic?: string;
+  /** The flow may have had the message before: it was being handed over when the process was killed. */
+  redelivered?: true;
+  responseTopic?: string;
+  correlationData?: Buffer;
+  contentType?: string;
+  messageExpiryInterval?: number;
+  payloadFormatIndicator?: boolean;
+  userProperties?: Record<string, string | string[]>;
+}
+
+export type InboundResult = { msg: InboundMsg } | { problem: PayloadProblem; msg: InboundMsg };
+
+/**
+ * Makes the `msg` of an inbound message. With `problem` the payload could not be decoded as asked, and `msg` has its bytes.
+ * `brokerIsLocal`: the broker was given as localhost or 127.0.0.1.
+ */
+export function inboundMsg(received: ReceivedMessage, datatype: Datatype, brokerIsLocal: boolean): InboundResult {
+  const { topic, qos, retain, properties = {} } = received;
+  const decoded = decodePayload(received.payload, datatype, properties);
+  if ('problem' in decoded) return { problem: decoded.problem, msg: { topic, payload: received.payload, qos, retain } };
+  const msg: InboundMsg = { topic, payload: decoded.payload, qos, retain };
+  if (properties.responseTopic) msg.responseTopic = properties.responseTopic;
+  if (properties.correlationData !== undefined) msg.correlationData = Buffer.from(properties.correlationData);
+  if (properties.contentType) msg.contentType = properties.contentType;
+  if (properties.messageExpiryInterval !== undefined) msg.messageExpiryInterval = properties.messageExpiryInterval;
+  if (properties.payloadFormatIndicator !== undefined) msg.payloadFormatIndicator = properties.payloadFormatIndicator;
+  if (properties.userProperties !== undefined) msg.userProperties = { ...properties.userProperties };
+  if (received.redelivered) msg.redelivered = true;
+  if (brokerIsLocal) msg._topic = topic;
+  return { msg };
+}

@@ -1,0 +1,49 @@
+import * as assert from 'node:assert/strict';
+import { Harness, limits5, message, payloads } from './harness';
+
+const SIZE = 9 + 1 + 100;
+const text = (character: string) => character.repeat(100);
+
+describe('session: a full queue', () => {
+  it('rejects a message that does not fit, and takes it again after something left', () => {
+    const harness = new Harness({ maxBytes: 2 * SIZE });
+    harness.publish(1, text('a'));
+    const second = harness.publish(1, text('b'));
+    assert.equal(harness.session.publish(message(1, text('c')), undefined, false, harness.now).kind, 'full');
+    assert.deepEqual(harness.session.stored, { count: 2, bytes: 2 * SIZE });
+    harness.connect(limits5());
+    harness.receive({ cmd: 'puback', messageId: second });
+    assert.ok(harness.publish(1, text('c')) > 0);
+  });
+
+  it('drops the oldest when told so, counts them, and never one that was sent', () => {
+    const harness = new Harness({ maxBytes: 3 * SIZE, whenFull: 'dropOldest' });
+    harness.connect(limits5({ receiveMaximum: 1 }));
+    for (const character of 'abcd') harness.publish(1, text(character));
+    assert.deepEqual(
+      harness.of('discarded').map(({ reason, message }) => [reason, message.payload.toString('utf8', 0, 1)]),
+      [['dropped', 'b']],
+    );
+    assert.deepEqual(harness.of('report').at(-1)?.report, { kind: 'dropped-oldest', count: 1 });
+    assert.equal(harness.session.stored.count, 3);
+  });
+
+  it('drops only what is durable, and nothing for a message that can never fit', () => {
+    const harness = new Harness({ maxBytes: SIZE, whenFull: 'dropOldest' });
+    harness.autoDurable = false;
+    harness.publish(1, text('a'));
+    assert.equal(harness.session.publish(message(1, text('b')), undefined, false, harness.now).kind, 'full');
+    harness.sync();
+    assert.equal(harness.session.publish(message(1, text('b') + text('b')), undefined, false, 0).kind, 'full');
+    assert.deepEqual(harness.of('discarded'), []);
+  });
+
+  it('does not bring dropped messages back after a crash', () => {
+    const harness = new Harness({ maxBytes: 2 * SIZE, whenFull: 'dropOldest' });
+    for (const character of 'abcde') harness.publish(1, text(character));
+    const next = harness.restart();
+    assert.deepEqual(next.session.stored, { count: 2, bytes: 2 * SIZE });
+    next.connect(limits5());
+    assert.deepEqual(payloads(next.takePackets()), [text('d'), text('e')]);
+  });
+});
