@@ -40,7 +40,9 @@ function jsonOf(payload: object): string {
   try {
     json = JSON.stringify(payload);
   } catch (cause) {
-    throw new SessionError('ERR_PAYLOAD', `The payload cannot be written as JSON: ${(cause as Error).message}`, { cause });
+    throw new SessionError('ERR_PAYLOAD', `The payload cannot be written as JSON: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   if (json === undefined) throw new SessionError('ERR_PAYLOAD', 'The payload has no JSON text.');
   return json;

@@ -80,7 +80,8 @@ export function prepareMessage(
 }
 
 function messageProperties(msg: Record<string, unknown>, settings: PublishSettings): MessageProperties {
-  const userProperties = settings.userProperties ?? (typeof msg.userProperties === 'object' ? msg.userProperties : undefined);
+  const userProperties =
+    settings.userProperties ?? (typeof msg.userProperties === 'object' ? msg.userProperties : undefined);
   const properties = withoutUndefined<MessageProperties>({
     responseTopic: settings.responseTopic ?? nonEmptyString(msg.responseTopic),
     correlationData: correlationData(settings.correlationData ?? msg.correlationData),

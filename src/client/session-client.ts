@@ -14,6 +14,7 @@ import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
 import { DeliveryGate } from './delivery-gate';
 import { Link, type LinkState } from './link';
+import { assertMessage } from './message-check';
 import {
   type ClientEnvironment,
   DEFAULT_MAX_BYTES,
@@ -31,7 +32,7 @@ import { formatUsers, type RememberedUsers, rememberedUsers } from './remembered
 import { type MessageHandler, Router } from './router';
 import { SessionLoop } from './session-loop';
 import { type ClientStatistics, Counters, clientStatistics } from './statistics';
-import { assertTopicFilter, assertTopicName, isSharedFilter } from './topics';
+import { assertTopicFilter, isSharedFilter } from './topics';
 
 export type ClientState =
   /** Not opened, or closed. */
@@ -202,7 +203,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   /**
    * Stores a message and sees to its delivery.
    * @returns when it is stored (default), or with `until: 'acknowledged'` when the broker has taken it.
-   * @throws SessionError `ERR_TOPIC`, `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`, `ERR_SESSION_CLOSED`, and with
+   * @throws SessionError `ERR_TOPIC`, `ERR_PAYLOAD`, `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`, `ERR_SESSION_CLOSED`, and with
    * `until: 'acknowledged'` those of messages given up (`ERR_MESSAGE_...`); or the system's code of a failed write.
    */
   publish(
@@ -224,7 +225,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
    * @throws as `publish`; `observer.failed` is not called then.
    */
   enqueue(message: Message, observer: PublishObserver, origin?: MessageOrigin): void {
-    assertTopicName(message.topic);
+    assertMessage(message);
     if (this.#loop !== undefined) {
       this.#loop.publish(message, origin, observer);
       return;

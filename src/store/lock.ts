@@ -12,7 +12,7 @@
 import * as path from 'node:path';
 import { errorCode, SessionError } from '../errors';
 import type { FileStatus, FileSystem, OpenFile } from './file-system';
-import { createFile, ifExists, removeIfExists, writeFully } from './files';
+import { ifExists, removeIfExists, writeFully } from './files';
 import type { HolderFacts, HolderIdentity } from './holder-identity';
 import { isLockDebris, type LockFile, makeNonce, readChain, readLockFile, successorPath } from './lock-chain';
 import { judgeHolder, type LockContent } from './lock-judgement';
@@ -150,16 +150,18 @@ export class Lock {
     await this.detach();
     const { fileSystem, path: lockPath } = this.options;
     const claim = successorPath(lockPath, this.content.nonce);
+    const claimant: LockContent = { ...this.content, nonce: makeNonce(), beat: 0 };
     try {
-      await createFile(fileSystem, claim, encode({ ...this.content, nonce: makeNonce(), beat: 0 }));
-    } catch (error) {
-      // EEXIST: displaced. ENOENT: the directory has been removed, and the lock with it.
-      if (errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOENT') return;
+      const made = await makeExclusively(fileSystem, lockPath, claim, claimant);
+      if (!made) return; // Displaced, or the directory and the lock with it are gone.
+      await made.close();
+    } catch {
       // Without a claim (a full disk) the look below still tells; a lock left behind would block us as long as we live.
     }
     const file = await readLockFile(fileSystem, lockPath);
     if (file?.nonce === this.content.nonce) await removeIfExists(fileSystem, lockPath);
     await removeIfExists(fileSystem, claim);
+    await removeIfExists(fileSystem, uniquePath(lockPath, claimant.nonce));
   }
 
   /** Stops all use of the file without removing it, for a directory that is about to be renamed away and deleted. */
@@ -231,27 +233,50 @@ async function take(
 ): Promise<OpenFile | undefined> {
   const head = chain.at(-1);
   const target = head ? successorPath(lockPath, head.nonce) : lockPath;
-  const unique = `${lockPath}.${content.nonce}.new`;
-  let handle: OpenFile | undefined = await createOpen(fileSystem, unique, content);
+  const handle = await makeExclusively(fileSystem, lockPath, target, content);
+  if (!handle) return undefined;
   let won = false;
   try {
-    const outcome = await linkExclusively(fileSystem, unique, target, content.nonce);
-    if (outcome === 'exists') return undefined;
-    if (outcome === 'unsupported') {
-      await handle.close();
-      handle = undefined;
-      handle = await createOpen(fileSystem, target, content).catch(unlessExists);
-      if (!handle) return undefined;
-    }
     if (head) await replaceDeadLock(fileSystem, lockPath, target, [...chain.map((file) => file.nonce), content.nonce]);
     won = (await readLockFile(fileSystem, lockPath))?.nonce === content.nonce;
     return won ? handle : undefined;
   } finally {
-    // A winner's is cleared away with all other left-overs, once the lock is in safe hands.
+    // A winner's left-overs are cleared away with all others, once the lock is in safe hands.
     if (!won) {
-      await handle?.close();
+      await handle.close();
+      await removeIfExists(fileSystem, uniquePath(lockPath, content.nonce));
+    }
+  }
+}
+
+/**
+ * Makes `target` with its content in one step, unless it exists, from a unique file that is left to the caller.
+ * Resolves to the open file; undefined when `target` exists.
+ */
+async function makeExclusively(
+  fileSystem: FileSystem,
+  lockPath: string,
+  target: string,
+  content: LockContent,
+): Promise<OpenFile | undefined> {
+  const unique = uniquePath(lockPath, content.nonce);
+  const handle = await createOpen(fileSystem, unique, content);
+  let outcome: Awaited<ReturnType<typeof linkExclusively>> | undefined;
+  try {
+    outcome = await linkExclusively(fileSystem, unique, target, content.nonce);
+  } finally {
+    if (outcome !== 'made') {
+      await handle.close();
       await removeIfExists(fileSystem, unique);
     }
+  }
+  if (outcome === 'exists') return undefined;
+  if (outcome === 'made') return handle;
+  try {
+    return await createOpen(fileSystem, target, content);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return undefined;
+    throw error;
   }
 }
 
@@ -314,9 +339,9 @@ async function removeDebris(fileSystem: FileSystem, lockPath: string): Promise<v
   }
 }
 
-function unlessExists(error: unknown): undefined {
-  if (errorCode(error) !== 'EEXIST') throw error;
-  return undefined;
+/** Where a taker writes before it links. */
+function uniquePath(lockPath: string, nonce: string): string {
+  return `${lockPath}.${nonce}.new`;
 }
 
 function isSameFile(a: FileStatus, b: FileStatus | undefined): boolean {

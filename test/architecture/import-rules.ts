@@ -23,17 +23,23 @@ const files = ['node:fs', 'node:fs/promises'];
 export const layers: Record<string, Layer> = {
   session: { values: [], builtins: { only: [] }, packages: [] },
   errors: { values: [], builtins: { only: [] }, packages: [] },
+  scheduler: { values: [], builtins: { only: [] }, packages: [] },
   // What the client needs of a storage, declared beside its consumer and implemented by the store.
   ports: { values: [], types: ['session', 'connection'], builtins: { only: [] }, packages: [] },
   mcps: { values: ['errors'], types: ['session'], builtins: { only: ['node:zlib', 'node:buffer'] }, packages: [] },
-  store: { values: ['errors', 'mcps'], types: ['session', 'ports'], builtins: { allBut: network }, packages: [] },
+  store: {
+    values: ['errors', 'scheduler', 'mcps'],
+    types: ['session', 'ports'],
+    builtins: { allBut: network },
+    packages: [],
+  },
   connection: {
     values: ['errors', 'session'],
     builtins: { allBut: files },
     packages: ['mqtt', 'mqtt-packet'],
   },
   client: {
-    values: ['errors', 'session', 'connection'],
+    values: ['errors', 'scheduler', 'session', 'connection'],
     types: ['store', 'ports'],
     builtins: { allBut: [...network, ...files] },
     packages: [],
@@ -51,13 +57,13 @@ export const layers: Record<string, Layer> = {
   },
   // The files directly in src: the main export.
   '.': {
-    values: ['errors', 'session', 'mcps', 'store', 'connection', 'client', 'admin'],
+    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'admin'],
     types: ['ports'],
     builtins: { allBut: [] },
     packages: [],
   },
   nodes: {
-    values: ['errors', 'session', 'mcps', 'store', 'connection', 'client', 'admin', '.'],
+    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'admin', '.'],
     types: ['ports'],
     builtins: { allBut: network },
     packages: ['node-red', '@node-red/registry', '@node-red/util', 'express'],
@@ -65,7 +71,11 @@ export const layers: Record<string, Layer> = {
 };
 
 /** Layers of one file. */
-const singleFiles: Record<string, string> = { 'src/errors.ts': 'errors', 'src/client/ports.ts': 'ports' };
+const singleFiles: Record<string, string> = {
+  'src/errors.ts': 'errors',
+  'src/scheduler.ts': 'scheduler',
+  'src/client/ports.ts': 'ports',
+};
 
 /** The layer of a file: that of `singleFiles`, else the folder below src, `.` for src itself, or `nodes`. */
 function layerOf(file: string): string {

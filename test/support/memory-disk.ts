@@ -38,7 +38,7 @@ export interface DiskFault {
   code: string;
   /** How many calls fail; default for ever. */
   times?: number;
-  /** Writes only: how many bytes are written before it fails; default none. */
+  /** Writes only: the first call writes this many bytes and says so, as a full disk does; then the fault begins. */
   partial?: number;
 }
 
@@ -91,7 +91,7 @@ export class MemoryDisk implements FileSystem {
   #directories = new Map<string, Directory>([['/', newDirectory()]]);
   #faults: DiskFault[] = [];
   #stopAt = Number.POSITIVE_INFINITY;
-  #generation = 0;
+  #isDead = false;
   #stopped: () => void = () => undefined;
   #nextId = 1n;
   #time = 1n;
@@ -118,12 +118,18 @@ export class MemoryDisk implements FileSystem {
     });
   }
 
-  /** The process or the machine is gone: open files are dead. Then the disk serves a new process. */
-  crash(kind: 'process' | 'power'): void {
-    this.#generation++;
-    this.#stopAt = Number.POSITIVE_INFINITY;
-    this.#faults = [];
-    if (kind === 'process') return;
+  /**
+   * The process or the machine is gone: this disk answers nobody any more. Returns the disk as the next process finds
+   * it; what a power cut leaves is chosen by `seed`.
+   */
+  crash(kind: 'process' | 'power', seed = 1): MemoryDisk {
+    this.#isDead = true;
+    const disk = this.clone(seed);
+    if (kind === 'power') disk.#cutPower();
+    return disk;
+  }
+
+  #cutPower(): void {
     for (const directory of this.#directories.values()) {
       for (const changes of this.#survivors(directory.unsynced)) applyNames(directory.syncedNames, changes);
       directory.names = new Map(directory.syncedNames);
@@ -261,10 +267,8 @@ export class MemoryDisk implements FileSystem {
   }
 
   #openFile(node: Node, file: string, writable: boolean): OpenFile {
-    const generation = this.#generation;
     let isOpen = true;
     const call = async (operation: DiskOperation) => {
-      if (generation !== this.#generation) return await new Promise<never>(() => undefined);
       if (!isOpen) throw systemError('EBADF', operation, file);
       return await this.#call(operation, file, node);
     };
@@ -277,10 +281,15 @@ export class MemoryDisk implements FileSystem {
       },
       write: async (source, offset, length, position) => {
         if (!writable) throw systemError('EBADF', 'write', file);
+        if (!this.#isDead && this.calls + 1 === this.#stopAt) {
+          const kept = Math.floor(this.#random() * (length + 1));
+          this.#apply(node, { position, bytes: Buffer.from(source.subarray(offset, offset + kept)) });
+        }
         const fault = await call('write');
         const growth = Math.max(0, position + length - node.content.length);
         const fitting = Math.max(0, length - Math.max(0, growth - Math.max(0, this.capacity - this.used)));
         const count = fault ? Math.min(fitting, fault.partial ?? 0) : fitting;
+        if (fault) fault.partial = 0;
         if (count > 0) this.#apply(node, { position, bytes: Buffer.from(source.subarray(offset, offset + count)) });
         if (fault && count === 0) throw systemError(fault.code, 'write', file);
         if (count === 0 && length > 0) throw systemError('ENOSPC', 'write', file);
@@ -314,7 +323,7 @@ export class MemoryDisk implements FileSystem {
 
   /** Counts, stops or fails the call. A fault is returned where the operation has to do something before it fails. */
   async #call(operation: DiskOperation, file: string, node?: Node): Promise<DiskFault | undefined> {
-    const generation = this.#generation;
+    if (this.#isDead) return await never();
     this.calls++;
     this.counts[operation] = (this.counts[operation] ?? 0) + 1;
     if (operation !== 'read' && operation !== 'size' && operation !== 'list') {
@@ -323,14 +332,15 @@ export class MemoryDisk implements FileSystem {
     const number = this.calls;
     if (number >= this.#stopAt) {
       this.#stopped();
-      return await new Promise<never>(() => undefined);
+      return await never();
     }
     await this.onCall?.(number, operation, file);
     await Promise.resolve();
-    if (generation !== this.#generation) return await new Promise<never>(() => undefined);
+    if (this.#isDead) return await never();
     const fault = this.#faults.find((one) => one.operation === operation && (one.path?.test(file) ?? true));
     if (!fault) return undefined;
-    if (fault.times !== undefined && --fault.times <= 0) this.#faults = this.#faults.filter((one) => one !== fault);
+    const isPartial = operation === 'write' && (fault.partial ?? 0) > 0;
+    if (!isPartial && fault.times !== undefined && --fault.times <= 0) this.#faults = this.#faults.filter((one) => one !== fault);
     if (node && (operation === 'write' || operation === 'sync')) return fault;
     throw systemError(fault.code, operation, file);
   }
@@ -379,6 +389,10 @@ export class MemoryDisk implements FileSystem {
     if (!node) throw systemError(this.#directories.has(file) ? 'EISDIR' : 'ENOENT', 'open', file);
     return node;
   }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 function newDirectory(): Directory {

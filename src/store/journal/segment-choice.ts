@@ -1,5 +1,5 @@
 import type { FileSystem } from '../file-system';
-import type { JournalKey, SegmentHeader } from './format';
+import { type JournalKey, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format';
 import { type FoundFile, inspectSegmentFile } from './segment-files';
 import type { JournalNotice, JournalPosition } from './types';
 
@@ -114,6 +114,8 @@ class SegmentChooser {
       if (header === undefined || (this.#isOurs(header) && header.number === number)) {
         return { number, file, header, size, firstSequence: 0, length: 0, listed: false };
       }
+      // Without records: the very first open was interrupted before there was a snapshot.
+      if (size <= SEGMENT_HEADER_BYTES) continue;
       const reason = this.#isOurs(header) ? `it holds segment ${header.number}` : 'it belongs to another session';
       this.#choice.foreign.push({ path: file.path, reason });
     }

@@ -1,0 +1,59 @@
+import { rememberedUsers } from '../../src/client/remembered-users';
+import type { Subscription } from '../../src/session/state';
+import type { FlowFileNode } from '../shared/flow-lifecycle';
+
+export type SubscriptionFate = 'keep' | 'deactivate' | 'remove';
+
+/** In nodes of one broker node, as the flow file has them, running or not. */
+export interface FlowFileSubscribers {
+  /** Filters of static in nodes. */
+  filters: ReadonlySet<string>;
+  /** Ids of in nodes; those inside a subflow have one for each of its instances, which ends in this id. */
+  ids: ReadonlySet<string>;
+  /** An in node takes its filter from an environment variable, so that it cannot be told from here. */
+  hasUnknownFilter: boolean;
+}
+
+export const IN_TYPE = 'mqtt-persistent-in';
+
+export function flowFileSubscribers(nodes: readonly FlowFileNode[], brokerId: string): FlowFileSubscribers {
+  const filters = new Set<string>();
+  const ids = new Set<string>();
+  let hasUnknownFilter = false;
+  for (const node of nodes) {
+    if (node.type !== IN_TYPE || !refersTo(node.broker, brokerId)) continue;
+    ids.add(node.id);
+    if (typeof node.topic !== 'string' || Number(node.inputs) === 1) continue;
+    if (isVariable(node.topic)) hasUnknownFilter = true;
+    else filters.add(node.topic);
+  }
+  return { filters, ids, hasUnknownFilter };
+}
+
+/**
+ * What becomes of a subscription without a running subscriber. One whose node is in the flow file, disabled, is kept in
+ * the session and taken back at the broker until the node returns. What is gone from the flow file is removed.
+ */
+export function subscriptionFate(
+  subscription: Subscription,
+  present: FlowFileSubscribers,
+  autoUnsubscribe: boolean,
+): SubscriptionFate {
+  const remembered = [...rememberedUsers(subscription).keys()].some((id) => isPresent(id, present));
+  if (remembered || present.filters.has(subscription.filter) || present.hasUnknownFilter) return 'deactivate';
+  return autoUnsubscribe ? 'remove' : 'keep';
+}
+
+/** Whether a node, or the one it was made from in a subflow, is in the flow file. */
+export function isPresent(id: string, { ids }: FlowFileSubscribers): boolean {
+  return ids.has(id) || ids.has(id.slice(id.lastIndexOf('-') + 1));
+}
+
+/** Inside a subflow the broker may be a variable of the instance. */
+function refersTo(broker: unknown, brokerId: string): boolean {
+  return broker === brokerId || (typeof broker === 'string' && isVariable(broker));
+}
+
+function isVariable(value: string): boolean {
+  return /\$(\{[^}]+\}|\([^)]+\))/.test(value);
+}

@@ -1,0 +1,89 @@
+// Counts messages by their number, so that it does not matter how often a process was killed between two of them.
+import { randomUUID } from 'node:crypto';
+
+/** [[first, last], ...] of a set of numbers. */
+function rangesOf(numbers) {
+  const ranges = [];
+  for (const number of [...numbers].sort((left, right) => left - right)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === number - 1) {
+      last[1] = number;
+    } else {
+      ranges.push([number, number]);
+    }
+  }
+  return ranges;
+}
+
+function* numbersOf(ranges) {
+  for (const [first, last] of ranges) {
+    for (let number = first; number <= last; number++) {
+      yield number;
+    }
+  }
+}
+
+/**
+ * Numbers are given out by `take`; a message carries `{ run, number }`. Messages with another `run` are not counted:
+ * they were queued by a launcher that was itself killed and took its counter with it.
+ */
+export class Counter {
+  #run;
+  #next;
+  #sent;
+  #received;
+  #doubled;
+
+  /** `saved`: what `toJSON` gave. */
+  constructor(saved = { run: randomUUID(), next: 1, sent: [], received: [], doubled: 0 }) {
+    this.#run = saved.run;
+    this.#next = saved.next;
+    this.#sent = new Set(numbersOf(saved.sent));
+    this.#received = new Set(numbersOf(saved.received));
+    this.#doubled = saved.doubled;
+  }
+
+  /** The next `count` messages. */
+  take(count) {
+    return Array.from({ length: count }, () => ({ run: this.#run, number: this.#next++ }));
+  }
+
+  /** The out node reported this message done. */
+  sent({ run, number }) {
+    if (run === this.#run) {
+      this.#sent.add(number);
+    }
+  }
+
+  /** It arrived. Then it was sent as well, even if a kill came between the out node and its report. */
+  received({ run, number }) {
+    if (run !== this.#run) {
+      return;
+    }
+    if (this.#received.has(number)) {
+      this.#doubled++;
+    }
+    this.#received.add(number);
+    this.#sent.add(number);
+  }
+
+  /** `missing`: sent and not yet received. `doubled`: how often a message came that was there already. */
+  totals() {
+    return {
+      sent: this.#sent.size,
+      received: this.#received.size,
+      missing: this.#sent.size - this.#received.size,
+      doubled: this.#doubled,
+    };
+  }
+
+  toJSON() {
+    return {
+      run: this.#run,
+      next: this.#next,
+      sent: rangesOf(this.#sent),
+      received: rangesOf(this.#received),
+      doubled: this.#doubled,
+    };
+  }
+}
