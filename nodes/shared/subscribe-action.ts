@@ -1,4 +1,4 @@
-import { assertTopicFilter } from '../../src/client/topics';
+import { assertTopicFilter, isSharedFilter } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
 import type { QoS } from '../../src/session/message';
 import type { SubscriptionRequest } from '../../src/session/subscriptions';
@@ -65,6 +65,9 @@ function dynamicSubscription(options: Record<string, unknown>, protocolVersion: 
   subscription.rap = booleanOf(options.rap, true);
   const noLocal = booleanOf(options.nl);
   if (noLocal !== undefined) subscription.nl = noLocal;
+  if (noLocal === true && isSharedFilter(topic)) {
+    throw new SessionError('ERR_FILTER', `The shared subscription ${topic} cannot have No Local (MQTT-3.8.3-4).`);
+  }
   return subscription;
 }
 

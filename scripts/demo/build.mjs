@@ -5,7 +5,13 @@ import { run } from '../lib/command.mjs';
 import { filesBelow, root } from '../lib/project.mjs';
 
 const folders = ['src', 'nodes', 'icons'];
-const files = ['package.json', 'tsconfig.json', 'tsconfig.declarations.json', 'scripts/build.mjs', 'scripts/lib/editor-parts.mjs'];
+const files = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.declarations.json',
+  'scripts/build.mjs',
+  'scripts/lib/editor-parts.mjs',
+];
 
 /** Milliseconds since epoch of the last build; -Infinity when there is none. */
 async function builtAt() {

@@ -3,6 +3,10 @@ import type { ConnackDetails, Connect, Connection, ConnectionEnd, ConnectionOpti
 import type { Scheduler } from '../scheduler';
 import type { ConnectionLimits, InboundPacket, OutboundPacket } from '../session/packets';
 
+/** Closed by the peer this soon after CONNACK, this often in a row: most likely another client uses our client id. */
+const SHORT_LIVED_MS = 5_000;
+const SHORT_LIVED_COUNT = 3;
+const SESSION_TAKEN_OVER = 0x8e;
 /** A connection that stands this long has proved good: the next failure starts with a short delay again. */
 const PROVEN_AFTER_MS = 30_000;
 
@@ -50,6 +54,9 @@ export class Link {
   #connection: Connection | undefined;
   #cancelTimer: (() => void) | undefined;
   #whenIdle: (() => void)[] = [];
+  #shortLived = 0;
+  /** Another client uses our client id: the back-off grows until a connection stands, so that the two do not alternate. */
+  #contested = false;
   readonly #backoff: Backoff;
 
   constructor(
@@ -69,6 +76,10 @@ export class Link {
 
   get bufferedBytes(): number {
     return this.#connection?.bufferedBytes ?? 0;
+  }
+
+  get contested(): boolean {
+    return this.#contested;
   }
 
   /** Bytes of this and all earlier connections. */
@@ -105,7 +116,7 @@ export class Link {
 
   /** The peer has acknowledged something. */
   proven(): void {
-    this.#backoff.reset();
+    if (!this.#contested) this.#backoff.reset();
   }
 
   send(packet: OutboundPacket): void {
@@ -128,7 +139,7 @@ export class Link {
         wasUp = true;
         this.counters.successes += 1;
         this.counters.lastConnectAt = this.scheduler.now();
-        this.#cancelTimer = this.scheduler.after(PROVEN_AFTER_MS, () => this.#backoff.reset());
+        this.#cancelTimer = this.scheduler.after(PROVEN_AFTER_MS, () => this.#stood());
         this.#setState({ kind: 'up', since: this.counters.lastConnectAt });
         this.events.up(limits, connack);
       },
@@ -144,8 +155,11 @@ export class Link {
     this.counters.bytesSent += this.#connection?.bytes.sent ?? 0;
     this.counters.bytesReceived += this.#connection?.bytes.received ?? 0;
     this.#connection = undefined;
-    if (wasUp) this.counters.lastDisconnectAt = this.scheduler.now();
-    else if (end.kind !== 'ended') this.counters.failures += 1;
+    if (wasUp) {
+      this.counters.lastDisconnectAt = this.scheduler.now();
+      this.#watchForTakeOver(end);
+    }
+    if (!wasUp && end.kind !== 'ended') this.counters.failures += 1;
     if (this.#wanted) {
       const delayMs = this.#backoff.next();
       this.#setState({ kind: 'waiting', retryAt: this.scheduler.now() + delayMs });
@@ -155,6 +169,19 @@ export class Link {
     }
     for (const resolve of this.#whenIdle.splice(0)) resolve();
     this.events.down(end, wasUp);
+  }
+
+  #stood(): void {
+    this.#shortLived = 0;
+    this.#contested = false;
+    this.#backoff.reset();
+  }
+
+  #watchForTakeOver(end: ConnectionEnd): void {
+    const { lastConnectAt, lastDisconnectAt } = this.counters;
+    const wasShort = end.kind === 'closed' && lastDisconnectAt - lastConnectAt < SHORT_LIVED_MS;
+    this.#shortLived = wasShort ? this.#shortLived + 1 : 0;
+    if (end.reasonCode === SESSION_TAKEN_OVER || this.#shortLived >= SHORT_LIVED_COUNT) this.#contested = true;
   }
 
   #setState(state: LinkState): void {

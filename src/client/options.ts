@@ -46,3 +46,6 @@ export const EARLY_PUBLISHES_MAX = 10_000;
 export const REOPEN_MS = 1_000;
 /** How long the close message may take to be answered before the connection is ended all the same. */
 export const GOODBYE_MS = 2_000;
+/** Bounds of how often the time of the last access is written down while a session that may expire is open. */
+export const ACCESS_NOTED_MIN_MS = 60_000;
+export const ACCESS_NOTED_MAX_MS = 3_600_000;

@@ -4,7 +4,8 @@ import type { ConnackDetails, ConnectionEnd } from '../connection/types';
 import { SessionError } from '../errors';
 import { systemScheduler } from '../scheduler';
 import type { Delivery, Report } from '../session/effects';
-import type { Message, MessageOrigin } from '../session/message';
+import { elapsedSince } from '../session/elapsed';
+import type { Message, MessageOrigin, QoS } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
 import { recordCodec } from '../session/record-codec';
 import type { SessionRecord } from '../session/records';
@@ -16,6 +17,8 @@ import { DeliveryGate } from './delivery-gate';
 import { Link, type LinkState } from './link';
 import { assertMessage } from './message-check';
 import {
+  ACCESS_NOTED_MAX_MS,
+  ACCESS_NOTED_MIN_MS,
   type ClientEnvironment,
   DEFAULT_MAX_BYTES,
   DEFAULT_MAX_INFLIGHT,
@@ -39,8 +42,11 @@ export type ClientState =
   | { kind: 'closed' }
   /** The session is being opened, or cannot be (`error`) and is tried again. */
   | { kind: 'opening'; error?: Error }
-  /** Open, with the state of the connection; `end` says why the last one ended. */
-  | { kind: 'open'; link: LinkState; end?: ConnectionEnd };
+  /**
+   * Open, with the state of the connection; `end` says why the last one ended. `contested`: another client seems to use
+   * our client id.
+   */
+  | { kind: 'open'; link: LinkState; end?: ConnectionEnd; contested: boolean };
 
 /** A message that was given up. `observed`: its publisher was told; otherwise nobody was waiting any more. */
 export interface DiscardedMessage {
@@ -96,6 +102,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   readonly #notes = new Map<string, RememberedUsers>();
   #lastEnd: ConnectionEnd | undefined;
   #cancelReopen: (() => void) | undefined;
+  #cancelAccess: (() => void) | undefined;
 
   constructor(options: SessionClientOptions) {
     super();
@@ -146,6 +153,14 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     return this.#loop?.session.paused ?? false;
   }
 
+  /** Messages that left the queue and are not acknowledged, in their order. */
+  openMessages(): { packetId: number; phase: string; topic: string; qos: QoS; enqueuedAt: number }[] {
+    const open = this.#loop?.session.openMessages() ?? [];
+    return open.map(({ packetId, phase, qos, message: { topic, enqueuedAt } }) => {
+      return { packetId, phase, topic, qos, enqueuedAt };
+    });
+  }
+
   subscriptions(): Subscription[] {
     return this.#loop?.session.subscriptions() ?? [];
   }
@@ -185,6 +200,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   async close(): Promise<void> {
     this.#wanted = false;
     this.#cancelReopen?.();
+    this.#cancelAccess?.();
     const closed = new SessionError('ERR_SESSION_CLOSED', `The session "${this.clientId}" was closed.`);
     this.#failEarly(closed);
     await this.disconnect();
@@ -399,6 +415,12 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
       },
       this.#environment.scheduler.now(),
     );
+    const { lastAccessAt, expiryInterval } = journal.recovered.metadata;
+    const idleMs = elapsedSince(lastAccessAt, this.#environment.scheduler.now());
+    if (expiryInterval > 0 && idleMs > expiryInterval * 1000) {
+      session.expire();
+      this.#report({ kind: 'session-expired', expiryInterval });
+    }
     this.#journal = journal;
     this.#loop = new SessionLoop(
       session,
@@ -420,6 +442,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
         lost: (error) => this.#lost(error),
       },
     );
+    this.#keepFromExpiring(expiryInterval);
     this.#stateChanged();
     for (const filter of this.#router.filters()) this.#subscribeMerged(filter);
     for (const { message, origin, observer } of this.#early.splice(0)) {
@@ -432,9 +455,22 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     if (this.#wantsConnection) this.#link.start();
   }
 
+  /** The time of the last access is kept in snapshots: one is made now and then, so that an open session never expires. */
+  #keepFromExpiring(expiryInterval: number): void {
+    if (expiryInterval === 0) return;
+    const delayMs = Math.min(Math.max(expiryInterval * 250, ACCESS_NOTED_MIN_MS), ACCESS_NOTED_MAX_MS);
+    this.#cancelAccess = this.#environment.scheduler.after(delayMs, () => {
+      const loop = this.#loop;
+      if (loop === undefined) return;
+      loop.checkpoint().catch((error: Error) => this.emit('storeError', error));
+      this.#keepFromExpiring(expiryInterval);
+    });
+  }
+
   /** Another process has taken the session over: stop at once, and wait for our turn. */
   #lost(error: Error): void {
     const journal = this.#journal;
+    this.#cancelAccess?.();
     this.#loop = undefined;
     this.#journal = undefined;
     this.emit('storeError', error);
@@ -526,8 +562,8 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
       if (!this.#wanted) this.#setState({ kind: 'closed' });
       return;
     }
-    const link = this.#link.state;
-    this.#setState({ kind: 'open', link, ...(this.#lastEnd === undefined ? {} : { end: this.#lastEnd }) });
+    const { state: link, contested } = this.#link;
+    this.#setState({ kind: 'open', link, contested, ...(this.#lastEnd === undefined ? {} : { end: this.#lastEnd }) });
   }
 
   #setState(state: ClientState): void {

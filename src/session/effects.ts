@@ -67,6 +67,7 @@ export type CloseReason =
 export type Report =
   | { kind: 'session-lost'; requeued: number; discarded: number }
   | { kind: 'session-adopted' }
+  | { kind: 'session-expired'; expiryInterval: number }
   | { kind: 'dropped-oldest'; count: number }
   | { kind: 'quality-lowered'; sequence: number; from: number; to: number }
   | { kind: 'unexpected-packet'; packet: string; messageId: number };

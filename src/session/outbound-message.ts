@@ -1,8 +1,6 @@
+import { elapsedSince } from './elapsed';
 import type { Message, QoS, QueuedMessage } from './message';
 import type { ConnectionLimits, PublishPacket, PublishPacketProperties } from './packets';
-
-/** Stamps before 2024 come from a machine whose clock was not set; no age is computed from them. */
-const PLAUSIBLE_TIME = Date.UTC(2024, 0, 1);
 
 /**
  * A message that left the queue for the send window.
@@ -32,15 +30,9 @@ export interface OutboundMessage {
   removed: boolean;
 }
 
-/** Milliseconds since enqueue, or 0 when the clock was not set then or now. */
-export function ageOf(message: QueuedMessage, now: number): number {
-  if (message.enqueuedAt < PLAUSIBLE_TIME || now < message.enqueuedAt) return 0;
-  return now - message.enqueuedAt;
-}
-
 export function isExpired(message: QueuedMessage, now: number): boolean {
   const interval = message.properties?.messageExpiryInterval;
-  return interval !== undefined && ageOf(message, now) >= interval * 1000;
+  return interval !== undefined && elapsedSince(message.enqueuedAt, now) >= interval * 1000;
 }
 
 /** Bytes of the MQTT 5 PUBLISH packet (only MQTT 5 limits them): fixed header, topic, identifier, properties, payload. */
@@ -94,7 +86,7 @@ export function publishPacket(outbound: OutboundMessage, limits: ConnectionLimit
 function remainingProperties(message: QueuedMessage, now: number): PublishPacketProperties {
   const properties: PublishPacketProperties = { ...message.properties };
   if (properties.messageExpiryInterval !== undefined) {
-    const elapsed = Math.floor(ageOf(message, now) / 1000);
+    const elapsed = Math.floor(elapsedSince(message.enqueuedAt, now) / 1000);
     properties.messageExpiryInterval = Math.max(1, properties.messageExpiryInterval - elapsed);
   }
   return properties;

@@ -94,7 +94,7 @@ export interface PausedRecord {
   paused: boolean;
 }
 
-/** The broker that the protocol state belongs to, as `host:port` or URL without credentials. */
+/** The broker that the protocol state belongs to, as URL without credentials; empty: none, the state has expired. */
 export interface BrokerRecord {
   kind: typeof RecordKind.Broker;
   address: string;

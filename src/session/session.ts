@@ -211,6 +211,18 @@ export class Session {
     this.#direct.connected(limits);
   }
 
+  /**
+   * The stored session had expired when it was opened (3.1.2.11.2 of 5.0): the protocol state starts anew, and what the
+   * broker may still hold is adopted. Queued messages stay.
+   */
+  expire(): void {
+    if (this.#broker === '') return;
+    this.#sessionLost(this.#options.onSessionLost);
+    this.#subscriptions.expire();
+    this.#broker = '';
+    this.#log.append({ kind: RecordKind.Broker, address: '' });
+  }
+
   /** A birth or close message: sent at once on the live connection, never stored, never re-sent. */
   publishDirectly(kind: 'birth' | 'close', message: Message): void {
     this.#direct.send(kind, message);

@@ -106,6 +106,14 @@ export class Subscriptions {
     this.#barrier = lostRecord;
   }
 
+  /** The session expired: nothing counts as granted any more. */
+  expire(): void {
+    for (const subscription of [...this.#all.values()]) {
+      if (subscription.state === 'active') this.#record({ ...subscription, state: 'requested' });
+      else this.#takenBack(subscription);
+    }
+  }
+
   connected(limits: ConnectionLimits): void {
     this.#limits = limits;
     this.#toSubscribe.clear();

@@ -127,7 +127,10 @@ export class FileSession<R> implements SessionJournal<R> {
 }
 
 /** Runs `write`, a second time with room from the journal's reserve when the disk is full. */
-export async function writeDespiteFullDisk<T>(journal: Pick<Journal<never>, 'yieldReserve'>, write: () => Promise<T>): Promise<T> {
+export async function writeDespiteFullDisk<T>(
+  journal: Pick<Journal<never>, 'yieldReserve'>,
+  write: () => Promise<T>,
+): Promise<T> {
   try {
     return await write();
   } catch (error) {

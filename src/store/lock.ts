@@ -203,7 +203,12 @@ export class Lock {
 }
 
 /** Resolves when the holder of `head` is certainly gone. */
-async function requireDead(head: LockFile, self: HolderIdentity, onNetwork: boolean, options: LockOptions): Promise<void> {
+async function requireDead(
+  head: LockFile,
+  self: HolderIdentity,
+  onNetwork: boolean,
+  options: LockOptions,
+): Promise<void> {
   const { facts, observations, path: lockPath, subject } = options;
   const holder = head.content;
   // An empty file is a taker between creation and writing, where there are no links: it changes soon or never.
@@ -221,7 +226,11 @@ async function requireDead(head: LockFile, self: HolderIdentity, onNetwork: bool
     why = `From here it cannot be told whether that process still runs; if it does not, remove ${head.path}.`;
   }
   const who = holder ? describe(holder) : 'an unknown process';
-  throw new SessionLockedError(`The ${subject} is in use by ${who} (lock file ${head.path}). ${why}`, holder, head.path);
+  throw new SessionLockedError(
+    `The ${subject} is in use by ${who} (lock file ${head.path}). ${why}`,
+    holder,
+    head.path,
+  );
 }
 
 /** One attempt behind `chain`, whose last holder is dead. Undefined: somebody else was faster, look again. */

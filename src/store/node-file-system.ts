@@ -105,7 +105,9 @@ function openFile(handle: fs.FileHandle): OpenFile {
 
 async function syncDirectory(path: string): Promise<void> {
   const unsupported = process.platform === 'win32' ? DIRECTORY_SYNC_UNSUPPORTED_WINDOWS : DIRECTORY_SYNC_UNSUPPORTED;
-  const handle = await fs.open(path, constants.O_RDONLY).catch(ignore(...(process.platform === 'win32' ? unsupported : [])));
+  const handle = await fs
+    .open(path, constants.O_RDONLY)
+    .catch(ignore(...(process.platform === 'win32' ? unsupported : [])));
   if (handle === undefined) return;
   try {
     await handle.sync().catch(ignore(...unsupported));

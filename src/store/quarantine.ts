@@ -43,7 +43,6 @@ export class Quarantine {
     await this.fileSystem.syncDirectory(directory);
   }
 
-
   private async makeDirectory(): Promise<string> {
     const root = path.join(this.storagePath, QUARANTINE_DIRECTORY);
     await this.fileSystem.makeDirectory(root);

@@ -114,7 +114,6 @@ async function setAsideDamaged(
   return notices;
 }
 
-
 /**
  * Asks again when the file system cannot say whose the lock is; meanwhile nothing is reported as stored. In the end not
  * knowing counts as having lost it.

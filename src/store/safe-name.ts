@@ -18,10 +18,16 @@ const directoryName = new RegExp(`^[A-Za-z0-9_-]{1,${READABLE_LENGTH_MAX}}~[0-9a
 export function sessionDirectoryName(clientId: string): string {
   const bytes = Buffer.from(clientId, 'utf8');
   if (bytes.length > CLIENT_ID_BYTES_MAX) {
-    throw new SessionError('ERR_CLIENT_ID', `The client id has ${bytes.length} bytes; MQTT allows ${CLIENT_ID_BYTES_MAX}.`);
+    throw new SessionError(
+      'ERR_CLIENT_ID',
+      `The client id has ${bytes.length} bytes; MQTT allows ${CLIENT_ID_BYTES_MAX}.`,
+    );
   }
   if (/\p{Surrogate}/u.test(clientId)) {
-    throw new SessionError('ERR_CLIENT_ID', 'The client id contains half of a surrogate pair, which UTF-8 cannot hold.');
+    throw new SessionError(
+      'ERR_CLIENT_ID',
+      'The client id contains half of a surrogate pair, which UTF-8 cannot hold.',
+    );
   }
   const readable = clientId.slice(0, READABLE_LENGTH_MAX).replace(/[^A-Za-z0-9_-]/g, '_') || '_';
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, HASH_DIGITS);

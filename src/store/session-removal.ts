@@ -14,10 +14,7 @@ const OWN_FILE = /^(session\.\d+\.mcps(\..*)?|.*\.mcpj(\..*)?|lock(\..*)?|reserv
  */
 export async function renameAway(fileSystem: FileSystem, directory: string): Promise<string> {
   const storagePath = path.dirname(directory);
-  const target = path.join(
-    storagePath,
-    `.deleted-${randomBytes(4).toString('hex')}-${path.basename(directory)}`,
-  );
+  const target = path.join(storagePath, `.deleted-${randomBytes(4).toString('hex')}-${path.basename(directory)}`);
   await fileSystem.rename(directory, target);
   await fileSystem.syncDirectory(storagePath);
   return target;

@@ -35,7 +35,11 @@ export function snapshotPath(directory: string, epoch: number): string {
  * @throws SessionError `ERR_SESSION_VERSION` when the newest was written by a newer version; errors of the file system
  * (a file that cannot be read is not a damaged one).
  */
-export async function findStoredFiles(fileSystem: FileSystem, directory: string, clientId?: string): Promise<StoredFiles> {
+export async function findStoredFiles(
+  fileSystem: FileSystem,
+  directory: string,
+  clientId?: string,
+): Promise<StoredFiles> {
   const names = await fileSystem.list(directory);
   const snapshots = names
     .flatMap((name) => {
@@ -93,7 +97,11 @@ export async function removeSuperseded(
   }
 }
 
-async function readSnapshot(fileSystem: FileSystem, file: string, clientId: string | undefined): Promise<McpsV2Snapshot> {
+async function readSnapshot(
+  fileSystem: FileSystem,
+  file: string,
+  clientId: string | undefined,
+): Promise<McpsV2Snapshot> {
   const snapshot = decodeMcpsV2(await readFile(fileSystem, file));
   if (clientId !== undefined && snapshot.metadata.clientId !== clientId) {
     throw new McpsError('ERR_MCPS_VALUE', `it belongs to client id "${snapshot.metadata.clientId}"`);

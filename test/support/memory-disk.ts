@@ -152,7 +152,12 @@ export class MemoryDisk implements FileSystem {
     const cloneNode = (node: Node): Node => {
       const known = nodes.get(node);
       if (known) return known;
-      const made = { ...node, content: Buffer.from(node.content), synced: Buffer.from(node.synced), unsynced: [...node.unsynced] };
+      const made = {
+        ...node,
+        content: Buffer.from(node.content),
+        synced: Buffer.from(node.synced),
+        unsynced: [...node.unsynced],
+      };
       nodes.set(node, made);
       return made;
     };
@@ -340,7 +345,8 @@ export class MemoryDisk implements FileSystem {
     const fault = this.#faults.find((one) => one.operation === operation && (one.path?.test(file) ?? true));
     if (!fault) return undefined;
     const isPartial = operation === 'write' && (fault.partial ?? 0) > 0;
-    if (!isPartial && fault.times !== undefined && --fault.times <= 0) this.#faults = this.#faults.filter((one) => one !== fault);
+    if (!isPartial && fault.times !== undefined && --fault.times <= 0)
+      this.#faults = this.#faults.filter((one) => one !== fault);
     if (node && (operation === 'write' || operation === 'sync')) return fault;
     throw systemError(fault.code, operation, file);
   }
@@ -375,7 +381,13 @@ export class MemoryDisk implements FileSystem {
   }
 
   #newNode(): Node {
-    return { id: this.#nextId++, content: Buffer.alloc(0), synced: Buffer.alloc(0), unsynced: [], changedAt: ++this.#time };
+    return {
+      id: this.#nextId++,
+      content: Buffer.alloc(0),
+      synced: Buffer.alloc(0),
+      unsynced: [],
+      changedAt: ++this.#time,
+    };
   }
 
   #directory(directory: string, operation: string): Directory {
@@ -413,7 +425,8 @@ function applyChange(content: Buffer, change: Change): Buffer {
   }
   const end = change.position + change.bytes.length;
   if (change.bytes.length === 0) return content;
-  const grown = end > content.length ? Buffer.concat([content, Buffer.alloc(end - content.length)]) : Buffer.from(content);
+  const grown =
+    end > content.length ? Buffer.concat([content, Buffer.alloc(end - content.length)]) : Buffer.from(content);
   change.bytes.copy(grown, change.position);
   return grown;
 }

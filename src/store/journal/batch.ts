@@ -20,15 +20,15 @@ export class Batch<R> {
   hasMessages = false;
 
   constructor(attempt: number, first: number, buffer: Buffer) {
-    this.attempt = attempt;
+    this.attempt = attempt >>> 0;
     this.first = first;
     this.last = first - 1;
     this.buffer = buffer;
   }
 
-  /** True when a record with `bodySize` bytes may still join. */
-  accepts(bodySize: number): boolean {
-    return this.length + RECORD_HEADER_BYTES + bodySize <= BATCH_BYTES_MAX || this.length === BATCH_HEADER_BYTES;
+  /** True when a record with `bodySize` bytes may still join a batch of at most `bytesMax`. */
+  accepts(bodySize: number, bytesMax: number): boolean {
+    return this.length + RECORD_HEADER_BYTES + bodySize <= bytesMax;
   }
 
   /** Adds a record whose body takes `bodySize` bytes. Nothing changes when the codec throws. */

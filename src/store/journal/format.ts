@@ -11,7 +11,7 @@ import { SessionError } from '../../errors';
  *     record (17 + body)    length u32 (of all of it), CRC-32 u32, sequence u64, kind u8, body
  *
  * A record belongs to its batch: its CRC-32 (over sequence, kind and body, started from the uid's seed XOR the length)
- * is XORed with the batch's attempt number, which never repeats within an epoch. So neither zeros, nor another
+ * is XORed with the batch's attempt number, which rises by one with every batch of an epoch (modulo 2^32). So neither zeros, nor another
  * session's file, nor what a failed write left at the same place, nor a journal sent as payload is taken for records.
  *
  * First sequence is 0 in a segment that was prepared before its first record was known; there the first batch tells.
@@ -65,7 +65,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   header.uid.copy(bytes, 8);
   writeUInt64(bytes, header.epoch, 24);
   bytes.writeUInt32LE(header.number, 32);
-  bytes.writeUInt32LE(header.attempt, 36);
+  bytes.writeUInt32LE(header.attempt >>> 0, 36);
   writeUInt64(bytes, header.firstSequence, 40);
   writeUInt64(bytes, header.replacesFrom, 48);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60);

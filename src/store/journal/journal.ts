@@ -147,7 +147,9 @@ export async function openJournal<R>(options: JournalOptions<R>): Promise<Opened
   const reserve = new Reserve(fileSystem, directory, options.reserveBytes ?? RESERVE_BYTES);
   const removable = leftovers.map((file) => file.path).filter((leftover) => !pinned.has(leftover));
   const journal = new Journal(options, key, table, active, counters, reserve, nextSequence, removable);
-  await reserve.fill();
+  await reserve.fill().catch((error: unknown) => {
+    notices.push({ level: 'warn', text: `No room could be reserved in ${directory}: ${String(error)}` });
+  });
   return { journal, records: scan.records, notices };
 }
 
@@ -165,6 +167,8 @@ export class Journal<R> {
   readonly #reader: JournalReader<R>;
   /** Files that count no more, to be removed after the next snapshot. */
   #removable: string[];
+  /** Damage is reported once, however often it is read. */
+  readonly #reported = new Set<string>();
   readonly #setAside = new Set<string>();
   #checkpoint: Promise<void> = Promise.resolve();
 
@@ -310,7 +314,10 @@ export class Journal<R> {
 
   async #damaged(segment: Segment, first: number, last: number, reason: string): Promise<void> {
     const { quarantine, notice } = this.#options;
-    notice({ level: 'error', text: `${segment.path} is damaged, records ${first} to ${last} are lost: ${reason}` });
+    const text = `${segment.path} is damaged, records ${first} to ${last} are lost: ${reason}`;
+    if (this.#reported.has(text)) return;
+    this.#reported.add(text);
+    notice({ level: 'error', text });
     if (this.#setAside.has(segment.path)) return;
     this.#setAside.add(segment.path);
     const notices: JournalNotice[] = [];

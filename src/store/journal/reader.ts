@@ -14,6 +14,8 @@ interface Cursor {
   scanner: SegmentScanner;
   /** Every record up to here was passed. */
   passed: number;
+  /** From here up to `passed` there are no messages. */
+  quietFrom: number;
   /** The first sequence that is not this segment's. */
   end: number;
   /** The last durable sequence when the scanner's limit was set. */
@@ -69,6 +71,7 @@ export class JournalReader<R> {
         continue;
       }
       const { scanner } = cursor;
+      passed = Math.max(passed, cursor.passed);
       while (bytesLeft > 0 || messages.length === 0) {
         const step = scanner.advance();
         if (step === 'more') {
@@ -82,9 +85,11 @@ export class JournalReader<R> {
         }
         if (sequence > cursor.passed + 1) await this.#lost(cursor, cursor.passed + 1, sequence - 1);
         cursor.passed = sequence;
+        const isMessage = (scanner.kind & MESSAGE_KIND_BIT) !== 0;
+        if (isMessage) cursor.quietFrom = sequence;
         if (sequence <= passed) continue;
         passed = sequence;
-        if ((scanner.kind & MESSAGE_KIND_BIT) === 0) continue;
+        if (!isMessage) continue;
         const { size } = scanner;
         const record = await this.#decode(cursor);
         if (record === undefined) continue;
@@ -109,29 +114,33 @@ export class JournalReader<R> {
   async #seek(passed: number): Promise<Cursor | number> {
     const { table, durable } = this.#options;
     const current = this.#cursor;
-    if (current && current.passed <= passed) {
+    const goesOn = current !== undefined && current.quietFrom <= passed;
+    const from = (goesOn ? Math.max(passed, current.passed) : passed) + 1;
+    if (goesOn) {
       const end = table.endOf(current.segment);
-      if (passed + 1 < end) {
+      if (from < end) {
         current.end = end;
         current.reach = durable();
         current.scanner.extend(current.segment.length);
         return current;
       }
     }
-    await this.#leave();
-    const segment = table.segmentAt(table.indexOf(passed + 1));
+    if (from > durable()) return from - 1;
+    const segment = table.segmentAt(table.indexOf(from));
     const end = table.endOf(segment);
-    const entered = await this.#enter(segment, end);
+    const quietFrom = goesOn && from === segment.firstSequence ? current.quietFrom : segment.firstSequence - 1;
+    await this.#leave();
+    const entered = await this.#enter(segment, end, quietFrom);
     if (segment.number > this.#segmentNumber && this.#segmentNumber > 0) this.#options.crossed();
     this.#segmentNumber = segment.number;
     if (entered) return entered;
     const last = Math.min(end - 1, durable());
-    await this.#options.damaged(segment, Math.max(segment.firstSequence, passed + 1), last, 'the file is missing');
+    await this.#options.damaged(segment, Math.max(segment.firstSequence, from), last, 'the file is missing');
     return last;
   }
 
   /** Opens a segment at its start; undefined when its file is gone. */
-  async #enter(segment: Segment, end: number): Promise<Cursor | undefined> {
+  async #enter(segment: Segment, end: number, quietFrom: number): Promise<Cursor | undefined> {
     const { fileSystem, key, durable } = this.#options;
     const file = await ifExists(fileSystem.open(segment.path, 'read'));
     if (file === undefined) return undefined;
@@ -142,7 +151,7 @@ export class JournalReader<R> {
       const after = segment.firstSequence - 1;
       const limit = segment.length;
       const scanner = new SegmentScanner(key, { file, start: SEGMENT_HEADER_BYTES, limit, attempt, after });
-      this.#cursor = { segment, file, scanner, passed: after, end, reach: durable() };
+      this.#cursor = { segment, file, scanner, passed: after, quietFrom, end, reach: durable() };
       return this.#cursor;
     } catch (error) {
       await file.close();

@@ -158,7 +158,8 @@ export class SegmentScanner {
     const at = this.offset - this.#windowStart;
     if (!isBatchHeader(this.#key, this.#window, at, this.offset)) return false;
     const attempt = this.#window.readUInt32LE(at + 24);
-    if (attempt <= this.#attempt) return false;
+    const steps = attemptSteps(this.#attempt, attempt);
+    if (steps === 0 || steps >= 0x8000_0000) return false;
     this.#attempt = attempt;
     this.durableMark = Math.max(this.durableMark, readUInt64(this.#window, at + 8));
     this.offset += BATCH_HEADER_BYTES;
@@ -197,9 +198,8 @@ export class SegmentScanner {
     if (!this.#has(start + size)) return 'more';
     at = start - this.#windowStart;
     const attempt = (this.#window.readUInt32LE(at + 4) ^ recordChecksum(this.#key, this.#window, at, size)) >>> 0;
-    if (anew ? attempt <= this.#attempt || attempt > this.#attempt + ATTEMPT_STEPS_MAX : attempt !== this.#attempt) {
-      return false;
-    }
+    const steps = attemptSteps(this.#attempt, attempt);
+    if (anew ? steps === 0 || steps > ATTEMPT_STEPS_MAX : steps !== 0) return false;
     this.#attempt = attempt;
     this.sequence = sequence;
     this.kind = this.#window[at + 16] ?? 0;
@@ -269,4 +269,9 @@ export class SegmentScanner {
     this.unreadable.push({ from: this.#lostAt, to: at });
     this.#lostAt = -1;
   }
+}
+
+/** How many attempts `to` is after `from`; the numbers wrap at 32 bits. */
+function attemptSteps(from: number, to: number): number {
+  return (to - from) >>> 0;
 }

@@ -2,7 +2,7 @@ import type { JournalEvents } from '../../client/ports';
 import { SessionError } from '../../errors';
 import type { RecordCodec } from '../../session/state';
 import type { Scheduler } from '../scheduler';
-import { Batch, BufferPool } from './batch';
+import { BATCH_BYTES_MAX, Batch, BufferPool } from './batch';
 import { type JournalKey, SEGMENT_HEADER_BYTES, writeBatchHeader } from './format';
 import { NextSegment } from './next-segment';
 import type { Reserve } from './reserve';
@@ -60,6 +60,7 @@ export class JournalWriter<R> {
   readonly #pool = new BufferPool();
   #active: SegmentFile;
   readonly #next: NextSegment;
+  readonly #batchBytesMax: number;
 
   #nextSequence: number;
   /** Number of the last batch made, and of the last one written. */
@@ -89,6 +90,7 @@ export class JournalWriter<R> {
     this.#options = options;
     this.#active = active;
     this.#next = new NextSegment(options);
+    this.#batchBytesMax = Math.min(BATCH_BYTES_MAX, options.segmentBytes - SEGMENT_HEADER_BYTES);
     this.#nextSequence = options.nextSequence;
     this.#reported = options.nextSequence - 1;
     this.#synced = this.#reported;
@@ -116,7 +118,7 @@ export class JournalWriter<R> {
     const { key, codec } = this.#options;
     const bodySize = codec.size(record);
     let batch = this.#queue.at(-1);
-    if (batch === undefined || !batch.accepts(bodySize)) {
+    if (batch === undefined || !batch.accepts(bodySize, this.#batchBytesMax)) {
       batch = new Batch<R>(++this.#attempt, sequence, this.#pool.take());
       batch.add(key, codec, record, bodySize);
       this.#queue.push(batch);
@@ -152,7 +154,7 @@ export class JournalWriter<R> {
       (error: unknown) => ({ error }),
     );
     const failure = await outcome;
-    while (this.#running) await this.#running;
+    while (this.#running !== undefined) await this.#running;
     await this.#release('closed');
     if (failure) throw failure.error;
   }
@@ -229,11 +231,12 @@ export class JournalWriter<R> {
 
   /** Takes what waits, as far as it fits into the segment. */
   #takeGroup(): Batch<R>[] {
-    let bytes = 0;
+    let end = this.#active.end;
     let count = 0;
     for (const batch of this.#queue) {
-      if (count > 0 && !this.#fits(bytes + batch.length)) break;
-      bytes += batch.length;
+      end += batch.length;
+      // The first was made room for; where that failed, or it is larger than a segment, it goes in all the same.
+      if (count > 0 && end > this.#options.segmentBytes) break;
       count++;
     }
     return this.#queue.splice(0, count);
@@ -287,7 +290,7 @@ export class JournalWriter<R> {
     let position = segment.end;
     for (const batch of batches) {
       writeBatchHeader(this.#options.key, batch.buffer, batch.length, this.#synced, position, batch.attempt);
-      this.#attemptWritten = Math.max(this.#attemptWritten, batch.attempt);
+      this.#attemptWritten = batch.attempt;
       await segment.write(batch.buffer, batch.length, position);
       position += batch.length;
     }

@@ -1,5 +1,6 @@
-import { LibraryProcess, type TrafficStream } from '../../support/library-process';
+import { type LibraryClient, LibraryProcess, type TrafficStream } from '../../support/library-process';
 import { firstNumber, type Subject, type SubjectOptions } from './campaign';
+import type { TestBed } from './test-bed';
 
 /** Client ids and the first level of their topics, one for each protocol version. */
 export const CLIENTS = [
@@ -14,34 +15,50 @@ export const STREAMS = CLIENTS.flatMap(({ clientId }) =>
 
 export const INBOUND = STREAMS.map(({ in: topic, qos }) => ({ topic, qos }));
 
-/** The library with one client for each protocol version, publishing and subscribing at QoS 1 and 2. */
-export function startLibrarySubject(perSecond: number): (options: SubjectOptions) => Subject {
-  return ({ testBed, generation, traffic }) => {
-    const first = firstNumber(generation);
-    const streams: TrafficStream[] = STREAMS.map(({ clientId, qos, out }) => ({
+export interface LibraryOptions {
+  generation?: number;
+  /** Messages per second on each outbound stream, numbers from {@link firstNumber} on. Default: none. */
+  perSecond?: number;
+  /** Added to both clients. Default: they reconnect after at most a second. */
+  client?: Partial<LibraryClient>;
+}
+
+/** The library with one client for each protocol version, subscribed to its inbound streams. It is not waited for. */
+export function libraryProcess(testBed: TestBed, options: LibraryOptions = {}): LibraryProcess {
+  const { generation = 1, perSecond, client } = options;
+  const streams = STREAMS.map(
+    ({ clientId, qos, out }): TrafficStream => ({
       clientId,
       topic: out,
       qos,
-      perSecond,
-      first,
-    }));
-    const library = new LibraryProcess({
-      storePath: testBed.storePath,
-      url: testBed.proxy.url,
-      clients: CLIENTS.map(({ clientId, protocolVersion }) => ({
-        clientId,
-        protocolVersion,
-        maxReconnectDelayMs: 1_000,
-        subscriptions: STREAMS.filter((stream) => stream.clientId === clientId).map((stream) => ({
-          filter: stream.in,
-          qos: stream.qos,
-        })),
+      perSecond: perSecond ?? 0,
+      first: firstNumber(generation),
+    }),
+  );
+  return new LibraryProcess({
+    storePath: testBed.storePath,
+    url: testBed.proxy.url,
+    clients: CLIENTS.map(({ clientId, protocolVersion }) => ({
+      clientId,
+      protocolVersion,
+      maxReconnectDelayMs: 1_000,
+      subscriptions: STREAMS.filter((stream) => stream.clientId === clientId).map((stream) => ({
+        filter: stream.in,
+        qos: stream.qos,
       })),
-      traffic: traffic ? streams : [],
-      doneFile: testBed.ledger.doneFile,
-      receivedFile: testBed.ledger.receivedFile,
-      generation,
-    });
+      ...client,
+    })),
+    traffic: perSecond === undefined ? [] : streams,
+    doneFile: testBed.ledger.doneFile,
+    receivedFile: testBed.ledger.receivedFile,
+    generation,
+  });
+}
+
+/** For {@link runCampaign}. */
+export function startLibrarySubject(perSecond: number): (options: SubjectOptions) => Subject {
+  return ({ testBed, generation, traffic }) => {
+    const library = libraryProcess(testBed, { generation, ...(traffic && { perSecond }) });
     return {
       started: library.whenOpen(),
       errors: () => library.errors(),

@@ -1,14 +1,14 @@
 import * as assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { openJournal } from '../../../src/store/journal/journal';
 import { nodeFileSystem } from '../../../src/store/node-file-system';
 import { systemScheduler } from '../../../src/store/scheduler';
 import { SyncLimiter } from '../../../src/store/sync-limiter';
 import { MemoryDisk } from '../../support/memory-disk';
-import { MESSAGE, STATE, testCodec, type TestRecord, TestStore } from './support';
+import { MESSAGE, STATE, type TestRecord, TestStore, testCodec } from './support';
 
 describe('a journal that is closed and opened again', () => {
   for (const durability of ['always', 'interval', 'os'] as const) {
@@ -74,7 +74,8 @@ describe('a journal that is closed and opened again', () => {
           lost: reject,
           checkpointDue: () => undefined,
         };
-        for (let sequence = 1; sequence <= 200; sequence++) journal.append(sequence, { kind: MESSAGE, text: `m${sequence}` });
+        for (let sequence = 1; sequence <= 200; sequence++)
+          journal.append(sequence, { kind: MESSAGE, text: `m${sequence}` });
       });
       const position = journal.position();
       await journal.close();

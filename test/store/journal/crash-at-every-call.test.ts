@@ -3,7 +3,11 @@ import { MemoryDisk } from '../../support/memory-disk';
 import { STATE, TestStore } from './support';
 
 /** What a session does in its life, in small: several segments, snapshots that free some of them, reading, reopening. */
-async function workload(disk: MemoryDisk, durability: 'always' | 'os', seen: (store: TestStore) => void): Promise<void> {
+async function workload(
+  disk: MemoryDisk,
+  durability: 'always' | 'os',
+  seen: (store: TestStore) => void,
+): Promise<void> {
   const options = { segmentBytes: 700, reserveBytes: 1000, durability };
   let store = await TestStore.open(disk, options);
   seen(store);
@@ -27,7 +31,8 @@ async function workload(disk: MemoryDisk, durability: 'always' | 'os', seen: (st
 describe('a crash at any call to the disk', () => {
   it('loses nothing that was reported durable when the process dies', () => crashEverywhere('process', 'always', [1]));
 
-  it('loses nothing that was reported durable when the power goes', () => crashEverywhere('power', 'always', [1, 2, 3, 4]));
+  it('loses nothing that was reported durable when the power goes', () =>
+    crashEverywhere('power', 'always', [1, 2, 3, 4]));
 
   it('loses nothing that was written when only the process dies, without a sync', () =>
     crashEverywhere('process', 'os', [1]));

@@ -35,7 +35,13 @@ describe('group commit', () => {
     disk.onCall = (_call, operation) => void order.push(operation);
     const { events } = store.journal;
     assert.ok(events);
-    store.journal.events = { ...events, durable: (sequence) => (order.push('durable'), events.durable(sequence)) };
+    store.journal.events = {
+      ...events,
+      durable(sequence) {
+        order.push('durable');
+        events.durable(sequence);
+      },
+    };
     store.append();
     await store.committed();
     assert.deepEqual(order, ['write', 'sync', 'verify', 'durable']);

@@ -81,7 +81,12 @@ export class TestStore {
     options: Partial<JournalOptions<TestRecord>> = {},
     before?: TestStore,
   ): Promise<TestStore> {
-    const store = new TestStore(fileSystem, options, before?.appended ?? new Map(), (before?.#serial ?? 0) + 1_000);
+    const store = new TestStore(
+      fileSystem,
+      options,
+      before?.appended ?? new Map(),
+      before ? before.#serial + 1_000 : 0,
+    );
     await store.#open();
     return store;
   }
@@ -184,7 +189,9 @@ export class TestStore {
   /** Everything reported durable by now can be read. */
   async assertHoldsNow(): Promise<void> {
     const read = await this.readAll();
-    const expected = [...this.appended.keys()].filter((sequence) => sequence >= this.neededFrom && sequence <= this.durable);
+    const expected = [...this.appended.keys()].filter(
+      (sequence) => sequence >= this.neededFrom && sequence <= this.durable,
+    );
     assert.deepEqual(
       read.map((message) => message.sequence),
       expected,

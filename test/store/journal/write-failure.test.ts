@@ -54,7 +54,7 @@ describe('a write that fails', () => {
     store.append();
     await store.committed();
     // The first batch reaches the disk nearly whole; the second has records of the same size in the same place.
-    disk.fail({ operation: 'write', code: 'EIO', times: 1, partial: 300 });
+    disk.fail({ operation: 'write', code: 'EIO', times: 1, partial: 200 });
     disk.fail({ operation: 'truncate', code: 'EIO' });
     for (let i = 0; i < 5; i++) store.append(30);
     await assert.rejects(store.committed());

@@ -75,7 +75,7 @@ function startTraffic(streams: TrafficStream[]): void {
 }
 
 function fail(clientId: string, error: Error): void {
-  tell({ event: 'error', clientId, text: error.message });
+  tell({ event: 'error', clientId, text: error.stack ?? error.message });
 }
 
 const calls: { [name in Call]: (input: Calls[name]['arguments']) => Promise<Calls[name]['answer']> } = {

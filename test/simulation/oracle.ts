@@ -1,0 +1,167 @@
+import type { QoS } from '../../src/session/message';
+
+/** A message that the application gave to the client. */
+interface Outbound {
+  topic: string;
+  qos: QoS;
+  /** `pending`: nothing was reported yet. `stored`: promised. `failed`: reported as not stored. */
+  state: 'pending' | 'stored' | 'failed';
+  /** Given up for a reason that the episode allows, and reported. */
+  givenUp: boolean;
+  /** The broker sessions in which the broker's application got it, each time it did. */
+  applied: string[];
+}
+
+/** A message that the broker queued for the client. */
+interface Inbound {
+  topic: string;
+  qos: QoS;
+  /** In which broker session; if that is gone, so is the message. */
+  session: string;
+  /** The processes that got it, each time one did. */
+  given: number[];
+}
+
+/**
+ * Knows what was promised, and what both applications saw; every difference is a violation.
+ *
+ * Out: a message reported stored reaches the broker's application or is still stored. QoS 2 reaches it once per broker
+ * session. Those of one topic and QoS arrive in the order of publishing.
+ * In: a message that we acknowledged was given to the flow. QoS 2 is given twice only across the end of a process, and
+ * is marked then. Those of one topic and QoS are given in order.
+ */
+export class Oracle {
+  readonly violations: string[] = [];
+  /** Promised and not yet at the broker's application. */
+  owed = 0;
+  readonly #outbound = new Map<number, Outbound>();
+  readonly #inbound = new Map<number, Inbound>();
+  readonly #lastApplied = new Map<string, number>();
+  readonly #lastGiven = new Map<string, number>();
+
+  violation(text: string): void {
+    this.violations.push(text);
+  }
+
+  // Out.
+
+  published(number: number, topic: string, qos: QoS): void {
+    this.#outbound.set(number, { topic, qos, state: 'pending', givenUp: false, applied: [] });
+  }
+
+  stored(number: number): void {
+    this.#change(number, (message) => {
+      if (message.state !== 'pending') this.violation(`message ${number} reported stored after ${message.state}`);
+      message.state = 'stored';
+    });
+  }
+
+  /** Reported as failed: before it was stored, or (to who waits for the broker's answer) given up later. */
+  failed(number: number): void {
+    this.#change(number, (message) => {
+      if (message.state === 'pending') message.state = 'failed';
+      else if (!message.givenUp) this.violation(`message ${number} reported failed after it was stored`);
+    });
+  }
+
+  givenUp(number: number): void {
+    this.#change(number, (message) => {
+      message.givenUp = true;
+    });
+  }
+
+  acknowledged(number: number): void {
+    const message = this.#of(number);
+    if (message.qos > 0 && message.applied.length === 0) {
+      this.violation(`message ${number} reported acknowledged, and the broker does not have it`);
+    }
+  }
+
+  /** The broker's application got it. `session` names the broker's session, as far as the client could know it. */
+  applied(number: number, qos: QoS, session: string): void {
+    this.#change(number, (message) => {
+      if (message.qos !== qos) this.violation(`message ${number} of QoS ${message.qos} arrived at QoS ${qos}`);
+      if (qos === 2 && message.applied.includes(session)) {
+        this.violation(`QoS 2 message ${number} arrived twice in broker session ${session}`);
+      }
+      if (qos === 0 && message.applied.length > 0) this.violation(`QoS 0 message ${number} arrived twice`);
+      if (message.applied.length === 0 && qos > 0) {
+        const key = `${message.topic} ${qos}`;
+        const last = this.#lastApplied.get(key) ?? 0;
+        if (last > number) this.violation(`message ${number} arrived after ${last} (${key})`);
+        this.#lastApplied.set(key, Math.max(last, number));
+      }
+      message.applied.push(session);
+    });
+  }
+
+  /** At any moment: what is owed must be in the store. */
+  checkStored(count: number): void {
+    if (count < this.owed) this.violation(`${this.owed} promised messages are not delivered, but only ${count} are stored`);
+  }
+
+  /** With everything delivered: nothing may be owed. */
+  checkDelivered(): void {
+    const missing = [...this.#outbound].filter(([, message]) => isOwed(message)).map(([number]) => number);
+    if (missing.length > 0) this.violation(`lost: ${missing.length} stored messages: ${missing.slice(0, 10).join(', ')}`);
+  }
+
+  // In.
+
+  queued(number: number, topic: string, qos: QoS, session: string): void {
+    this.#inbound.set(number, { topic, qos, session, given: [] });
+  }
+
+  given(number: number, process: number, redelivered: boolean): void {
+    const message = this.#inbound.get(number);
+    if (message === undefined) {
+      this.violation(`the flow was given message ${number}, which the broker never had`);
+      return;
+    }
+    const { given, topic, qos } = message;
+    if (given.length > 0 && qos === 0) this.violation(`inbound QoS 0 message ${number} given twice`);
+    if (given.length > 0 && qos === 2) {
+      if (given.includes(process)) this.violation(`inbound QoS 2 message ${number} given twice by one process`);
+      if (!redelivered) this.violation(`inbound QoS 2 message ${number} given twice and not marked as redelivered`);
+    }
+    if (given.length === 0 && qos > 0) {
+      const key = `${topic} ${qos} ${message.session}`;
+      const last = this.#lastGiven.get(key) ?? 0;
+      if (last > number) this.violation(`inbound message ${number} given after ${last} (${key})`);
+      this.#lastGiven.set(key, Math.max(last, number));
+    }
+    given.push(process);
+  }
+
+  /** The broker got our PUBACK or PUBREC for it. */
+  acknowledgedByUs(number: number): void {
+    if (this.#inbound.get(number)?.given.length === 0) {
+      this.violation(`inbound message ${number} was acknowledged and never given to the flow`);
+    }
+  }
+
+  /** With everything delivered: all that the broker's present session had for us was given to the flow. */
+  checkGiven(session: string): void {
+    const missing = [...this.#inbound]
+      .filter(([, message]) => message.session === session && message.qos > 0 && message.given.length === 0)
+      .map(([number]) => number);
+    if (missing.length > 0) this.violation(`inbound: ${missing.length} never given: ${missing.slice(0, 10).join(', ')}`);
+  }
+
+  #of(number: number): Outbound {
+    const message = this.#outbound.get(number);
+    if (message === undefined) throw new Error(`message ${number} was never published`);
+    return message;
+  }
+
+  #change(number: number, change: (message: Outbound) => void): void {
+    const message = this.#of(number);
+    const before = isOwed(message);
+    change(message);
+    this.owed += Number(isOwed(message)) - Number(before);
+  }
+}
+
+function isOwed({ state, qos, applied, givenUp }: Outbound): boolean {
+  return state === 'stored' && qos > 0 && applied.length === 0 && !givenUp;
+}
