@@ -1,14 +1,11 @@
-import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import type { Node, NodeAPI } from 'node-red';
 import type { AdminContext, LiveSession } from '../../src/admin/context';
-import type { DiscardedMessage, SessionClient } from '../../src/client/session-client';
-import type { ConnectionEnd } from '../../src/connection/types';
-import { errorCode, SessionError } from '../../src/errors';
-import type { Report } from '../../src/session/effects';
+import { rememberedUsers } from '../../src/client/remembered-users';
+import type { SessionClient } from '../../src/client/session-client';
+import { SessionError } from '../../src/errors';
 import type { Message, MessageOrigin } from '../../src/session/message';
-import type { Subscription } from '../../src/session/state';
 import { DrainMeter } from '../shared/drain-meter';
 import { type FlowLifecycle, flowLifecycle } from '../shared/flow-lifecycle';
-import { RepeatLimit } from '../shared/repeat-limit';
 import { type SessionStatus, sessionStatus } from '../shared/status';
 import { StatusReporter } from '../shared/status-reporter';
 import type { StoreSettings } from '../shared/store-settings';
@@ -16,7 +13,14 @@ import { runtimeTexts, type Translate } from '../shared/texts';
 import { PendingPublishes } from './pending-publishes';
 import { flowFileSubscribers, isPresent, subscriptionFate } from './reconcile';
 import { type HostedSession, SessionHost, sessionClaims } from './session-host';
-import { type BrokerConfig, type BrokerCredentials, type BrokerSettings, brokerSettings, withOverrides } from './settings';
+import { SessionReporter } from './session-reporter';
+import {
+  type BrokerConfig,
+  type BrokerCredentials,
+  type BrokerSettings,
+  brokerSettings,
+  withOverrides,
+} from './settings';
 
 /** An in or out node that uses the session. */
 export interface SessionUser {
@@ -53,7 +57,7 @@ export class Broker implements LiveSession {
   readonly #status: StatusReporter;
   readonly #drain = new DrainMeter();
   readonly #translate: Translate;
-  readonly #logLimit: RepeatLimit;
+  readonly #reporter: SessionReporter;
   readonly #pending = new PendingPublishes();
   #settings: BrokerSettings;
   /** By autoConnect or the last connect or disconnect action. */
@@ -63,8 +67,7 @@ export class Broker implements LiveSession {
   #isOpen = false;
   #waiters: ConnectWaiter[] = [];
   #tasks: Promise<unknown> = Promise.resolve();
-  /** The last failure to connect that was reported to Catch nodes. */
-  #reportedFailure: string | undefined;
+  #messagesAreDeleted = false;
 
   constructor(
     private readonly RED: NodeAPI,
@@ -73,7 +76,7 @@ export class Broker implements LiveSession {
     private readonly parts: BrokerParts,
   ) {
     this.#translate = runtimeTexts(RED._);
-    this.#logLimit = new RepeatLimit((text, count) => node.warn(this.#translate('repeated', { text, count })));
+    this.#reporter = new SessionReporter(RED, node, this.#translate);
     this.#settings = this.#settingsOf(config, this.#credentials);
     this.#wanted = this.#settings.autoConnect;
     this.#host = new SessionHost(
@@ -82,6 +85,7 @@ export class Broker implements LiveSession {
       {
         created: (client) => this.#created(client),
         opened: (client) => this.#opened(client),
+        closed: () => this.#closed(),
         failed: (error) => this.#hostFailed(error),
       },
     );
@@ -146,7 +150,12 @@ export class Broker implements LiveSession {
    * Stores a message. `done` is called exactly once: when the message is stored, or acknowledged, or with an error; also
    * when the broker node closes before the acknowledgement, because the message is safe then.
    */
-  publish(message: Message, origin: MessageOrigin, until: 'stored' | 'acknowledged', done: (error?: Error) => void): void {
+  publish(
+    message: Message,
+    origin: MessageOrigin,
+    until: 'stored' | 'acknowledged',
+    done: (error?: Error) => void,
+  ): void {
     const observer = until === 'stored' ? { stored: done, failed: done } : this.#pending.add(done);
     try {
       this.#host.publish(message, observer, origin);
@@ -185,7 +194,7 @@ export class Broker implements LiveSession {
       return { connected };
     });
     if (connected === undefined) return;
-    this.#align();
+    void this.#align();
     await connected.connected;
   }
 
@@ -199,8 +208,13 @@ export class Broker implements LiveSession {
 
   // Administration.
 
-  whileClosed<T>(work: () => Promise<T>): Promise<T> {
-    return this.#host.whileClosed(work);
+  async whileClosed<T>(work: () => Promise<T>): Promise<T> {
+    this.#messagesAreDeleted = true;
+    try {
+      return await this.#host.whileClosed(work);
+    } finally {
+      this.#messagesAreDeleted = false;
+    }
   }
 
   /** @throws the error because of which the store cannot be used. */
@@ -218,27 +232,23 @@ export class Broker implements LiveSession {
     this.#rejectWaiters(new SessionError('ERR_DISCONNECTED', this.#translate('errors.closed')));
     this.#status.close();
     await this.#host.close();
-    this.#pending.release();
-    this.#logLimit.close();
+    this.#reporter.close();
   }
-
-  // What the client tells.
 
   #created(client: SessionClient): void {
     this.#isOpen = false;
     if (!this.#lifecycle.running) client.hold();
+    this.#reporter.attach(client, this.#address);
     client.on('state', (state) => {
       if (state.kind === 'opening' && state.error !== undefined) this.#cannotOpen(state.error);
       this.#status.touch();
     });
-    client.on('connected', () => this.#connected());
-    client.on('disconnected', (end, wasUp) => this.#disconnected(end, wasUp));
-    client.on('discarded', (discarded) => this.#discarded(discarded));
-    client.on('subscription', (subscription) => this.#subscriptionAnswered(subscription));
-    client.on('report', (report) => this.#report(report));
-    client.on('notice', ({ level, text }) => this.#log(level, text));
-    client.on('storeError', (error) => this.node.error(error, this.#errorMsg()));
-    client.on('storeRecovered', () => this.#log('info', this.#translate('log.store-recovered')));
+    client.on('connected', () => {
+      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+    });
+    client.on('disconnected', ({ kind, error }, wasUp) => {
+      if (!wasUp && kind !== 'ended' && error !== undefined) this.#rejectWaiters(error);
+    });
     for (const user of this.#users.values()) user.attach?.(client);
     this.#status.touch();
   }
@@ -248,6 +258,15 @@ export class Broker implements LiveSession {
     for (const user of this.#users.values()) user.restore?.(client);
     if (this.#lifecycle.running) this.#settle(client);
     this.#status.touch();
+  }
+
+  #closed(): void {
+    this.#isOpen = false;
+    if (this.#messagesAreDeleted) {
+      this.#pending.release(new SessionError('ERR_MESSAGE_DISCARDED', this.#translate('errors.session-deleted')));
+    } else {
+      this.#pending.release();
+    }
   }
 
   #flowsStarted(): void {
@@ -260,9 +279,9 @@ export class Broker implements LiveSession {
   #settle(client: SessionClient): void {
     const { autoUnsubscribe } = this.#settings;
     const present = flowFileSubscribers(this.#lifecycle.nodes, this.node.id);
-    if (autoUnsubscribe) {
-      for (const { filter, users } of client.rememberedUsers()) {
-        for (const id of users) if (!isPresent(id, present)) client.unsubscribe(id, filter);
+    for (const subscription of autoUnsubscribe ? client.subscriptions() : []) {
+      for (const id of rememberedUsers(subscription).keys()) {
+        if (!isPresent(id, present)) client.unsubscribe(id, subscription.filter);
       }
     }
     client.reconcile((subscription) => subscriptionFate(subscription, present, autoUnsubscribe));
@@ -283,7 +302,7 @@ export class Broker implements LiveSession {
       else if (!this.#lifecycle.running) return;
       else if (this.#hasUsers) client.connect();
       else await client.disconnect();
-    });
+    }).catch((error: Error) => this.#reporter.failed(error));
   }
 
   #perform<T>(task: () => Promise<T>): Promise<T> {
@@ -292,15 +311,84 @@ export class Broker implements LiveSession {
     return result;
   }
 
+  /** The session of another client id is another one: what was subscribed at run time stays with the first. */
   async #replaceSettings(overrides: Record<string, unknown>): Promise<void> {
     const { config, credentials } = withOverrides(this.config, this.#credentials, overrides);
     this.#settings = this.#settingsOf(config, credentials);
-    const before = this.client;
-    const remembered = [...this.#users.keys()].map((id) => ({ id, notes: before?.remembered(id) ?? [] }));
     await this.#host.replace(this.#hosted());
-    if (this.client?.clientId === before?.clientId || before === undefined) return;
-    // Another client id is another session; what nodes subscribed to at run time comes along.
-    const client = await this.#host.ready();
-    for (const { id, notes } of remembered) this.#users.get(id)?.adopt?.(client, notes);
+  }
+
+  /** The client goes on trying. */
+  #cannotOpen(error: Error): void {
+    this.#host.cannotOpen(error);
+    this.#rejectWaiters(error);
+  }
+
+  /** No store or no client id; the host goes on trying. */
+  #hostFailed(error: Error | undefined): void {
+    if (error !== undefined) {
+      this.#rejectWaiters(error);
+      this.#reporter.failed(error);
+    }
+    this.#status.touch();
+  }
+
+  #rejectWaiters(error: Error): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+  }
+
+  #connectedAlready(): SessionError {
+    return new SessionError(
+      'ERR_CONNECTED_ALREADY',
+      this.RED._('node-red:mqtt.errors.invalid-action-alreadyconnected'),
+    );
+  }
+
+  get #address(): string {
+    const { url } = this.#settings.connection;
+    return `${this.clientId}@${url.replace(/\/\/[^/]*@/, '//')}`;
+  }
+
+  get #credentials(): BrokerCredentials {
+    return (this.node.credentials as BrokerCredentials | undefined) ?? {};
+  }
+
+  #settingsOf(config: BrokerConfig, credentials: BrokerCredentials): BrokerSettings {
+    const { store, addTLSOptions } = this.parts;
+    return brokerSettings(config, credentials, {
+      storeExpiry: store.expiry,
+      ...(addTLSOptions === undefined ? {} : { addTLSOptions }),
+    });
+  }
+
+  #hosted(): HostedSession {
+    const { clientId, connection, birth, close, expiryInterval, maxInflight, onSessionLost } = this.#settings;
+    const reconnectMs = Number((this.RED.settings as { mqttReconnectTime?: unknown }).mqttReconnectTime);
+    return {
+      clientId,
+      connection,
+      expiryInterval,
+      onSessionLost,
+      maxReconnectDelayMs: Math.max(DEFAULT_MAX_RECONNECT_DELAY_MS, reconnectMs || 0),
+      ...(birth === undefined ? {} : { birth }),
+      ...(close === undefined ? {} : { close }),
+      ...(maxInflight === undefined ? {} : { maxInflight }),
+    };
+  }
+
+  #currentStatus(): SessionStatus {
+    const { client } = this;
+    const { count: stored } = client?.stored ?? { count: 0 };
+    const waiting = client?.connected ? stored - client.inflight : undefined;
+    const draining = this.#drain.observe(waiting, client?.statistics().messagesSent ?? 0, performance.now());
+    const facts = {
+      state: client?.state,
+      failure: this.#host.failure,
+      stored,
+      paused: client?.paused ?? false,
+      draining,
+      protocolVersion: this.protocolVersion,
+    };
+    return sessionStatus(facts, this.#translate);
   }
 }

@@ -33,6 +33,8 @@ export interface SessionHostEvents {
   created(client: SessionClient): void;
   /** Its session is open. */
   opened(client: SessionClient): void;
+  /** It was closed. */
+  closed(): void;
   /** There is no session, and why; it is tried again. Undefined: the reason is gone. */
   failed(error: Error | undefined): void;
 }
@@ -193,7 +195,10 @@ export class SessionHost {
     this.#client = client;
     this.#setFailure(undefined);
     this.events.created(client);
-    void client.open().then(() => this.#opened(client));
+    client
+      .open()
+      .then(() => this.#opened(client))
+      .catch((error: Error) => this.events.failed(error));
     for (const { message, observer, origin } of this.#waiting.splice(0)) {
       try {
         client.enqueue(message, observer, origin);
@@ -215,7 +220,14 @@ export class SessionHost {
     const client = this.#client;
     this.#client = undefined;
     this.#isOpen = false;
-    await client?.close();
+    if (client === undefined) return;
+    try {
+      await client.close();
+    } catch (error) {
+      // The session is given up all the same; recovery finds what was written.
+      this.events.failed(error as Error);
+    }
+    this.events.closed();
   }
 
   #setFailure(error: Error | undefined): void {

@@ -24,8 +24,8 @@ function* numbersOf(ranges) {
 }
 
 /**
- * Numbers are given out by `take`; a message carries `{ run, number }`. Messages with another `run` are not counted:
- * they were queued by a launcher that was itself killed and took its counter with it.
+ * Messages are texts, `<run>/<number>`, given out by `take`. Those with another `run`, or of another form, are not
+ * counted: they were queued by a launcher that was itself killed and took its counter with it, or sent by a person.
  */
 export class Counter {
   #run;
@@ -45,19 +45,27 @@ export class Counter {
 
   /** The next `count` messages. */
   take(count) {
-    return Array.from({ length: count }, () => ({ run: this.#run, number: this.#next++ }));
+    return Array.from({ length: count }, () => `${this.#run}/${this.#next++}`);
+  }
+
+  /** The number of a message of this run, or undefined. */
+  #numberOf(message) {
+    const [run, number] = String(message).split('/');
+    return run === this.#run && /^\d+$/.test(number) ? Number(number) : undefined;
   }
 
   /** The out node reported this message done. */
-  sent({ run, number }) {
-    if (run === this.#run) {
+  sent(message) {
+    const number = this.#numberOf(message);
+    if (number !== undefined) {
       this.#sent.add(number);
     }
   }
 
   /** It arrived. Then it was sent as well, even if a kill came between the out node and its report. */
-  received({ run, number }) {
-    if (run !== this.#run) {
+  received(message) {
+    const number = this.#numberOf(message);
+    if (number === undefined) {
       return;
     }
     if (this.#received.has(number)) {

@@ -99,7 +99,7 @@ async function runDemo(options, data, program) {
     const url = `http://127.0.0.1:${port}`;
     const counter = new Counter(await data.takeCounter());
     cleanUp.push(() => data.writeCounter(counter));
-    await broker.subscribe(TOPIC, (payload) => counter.received(JSON.parse(payload.toString('utf8'))));
+    await broker.subscribe(TOPIC, (payload) => counter.received(payload));
 
     let nodeRed;
     const control = await serveControl({ broker, counter, report, kill: () => nodeRed.kill() });

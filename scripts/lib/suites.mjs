@@ -34,6 +34,8 @@ export const suites = [
     programs: ['mosquitto', 'chromium'],
     timeoutSeconds: 150,
   },
+  // On Node.js 24 the demo runs Node-RED 5.
+  { name: 'demo', tests: ['demo'], nodes: ['current', '24'], timeoutSeconds: 120 },
 ];
 
 /** All suites together must end within this time. */

@@ -7,10 +7,10 @@ import type { Delivery, Report } from '../session/effects';
 import { elapsedSince } from '../session/elapsed';
 import type { Message, MessageOrigin, QoS } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
-import { recordCodec } from '../session/record-codec';
 import type { SessionRecord } from '../session/records';
 import { Recovery } from '../session/recovery';
 import { Session } from '../session/session';
+import { sessionCodec } from '../session/session-codec';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
 import { DeliveryGate } from './delivery-gate';
@@ -385,7 +385,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   async #openSession(): Promise<void> {
     const { store, expiryInterval } = this.#options;
-    const journal = await store.open(this.clientId, recordCodec, expiryInterval);
+    const journal = await store.open(this.clientId, sessionCodec, expiryInterval);
     const { recovered } = journal;
     try {
       const recovery = new Recovery(recovered.state, recovered.records);
@@ -493,7 +493,9 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     this.#lastEnd = end;
     const closedByPeer = end.kind === 'closed' || end.kind === 'server-disconnect';
     if (wasUp) this.#loop?.disconnected(closedByPeer);
-    if (end.reasonString === 'inbound-overflow' && this.#gate.holding) void this.#link.stop();
+    // Whoever would take the messages is not there: they stay with the broker until then.
+    const overflow = end.reasonString === 'inbound-overflow' || end.reasonString === 'receive-maximum-exceeded';
+    if (overflow && this.#gate.holding) void this.#link.stop();
     this.emit('disconnected', end, wasUp);
     this.#stateChanged();
   }

@@ -16,6 +16,8 @@ const RETRY_READ_MS = 1_000;
 const TICK_MS = 1_000;
 /** More unread backlog than this many segments, and snapshots carry the open messages, so that old segments go. */
 const INLINE_ABOVE_SEGMENTS = 8;
+/** Messages of one chunk handed over in one round: below our Receive Maximum. */
+const DELIVERED_AT_ONCE = 250;
 /** Bytes of messages that may wait for the disk at once. */
 const UNSTORED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -150,9 +152,12 @@ export class SessionLoop {
 
   packets(packets: readonly InboundPacket[]): void {
     const now = this.scheduler.now();
+    let delivered = 0;
     for (const packet of packets) {
       if (packet.cmd === 'puback' || packet.cmd === 'pubcomp') this.link.proven();
       this.session.received(packet, now);
+      // What the flow takes at once must not count as held.
+      if (packet.cmd === 'publish' && ++delivered % DELIVERED_AT_ONCE === 0) this.#run();
     }
     this.#run();
   }

@@ -49,6 +49,17 @@ export interface McpsV1Session {
   inflight: McpsV1InflightMessage[];
 }
 
+/** The client id in the head of a v1 file; undefined when the bytes are not the beginning of one. */
+export function readV1ClientId(head: Buffer): string | undefined {
+  try {
+    const reader = new ByteReader(head);
+    return readVersion(reader) === MCPS_VERSION_1 ? readMetadata(reader).clientId : undefined;
+  } catch (error) {
+    if (error instanceof McpsError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Reads a v1 file.
  * @throws McpsError with code `ERR_MCPS_MAGIC`, `_VERSION`, `_TRUNCATED`, `_COUNT`, `_UTF8`, `_IDENTIFIER` (0 or

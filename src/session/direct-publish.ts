@@ -16,7 +16,11 @@ export class DirectPublish {
   readonly #open = new Map<number, DirectMessage>();
   #limits: ConnectionLimits | undefined;
 
-  constructor(private readonly effects: Effect[]) {}
+  /** `inUse`: migrated messages may have any identifier, ours among them. */
+  constructor(
+    private readonly effects: Effect[],
+    private readonly inUse: (identifier: number) => boolean,
+  ) {}
 
   connected(limits: ConnectionLimits): void {
     this.#limits = limits;
@@ -34,7 +38,8 @@ export class DirectPublish {
       this.#done(identifier);
       return;
     }
-    const qos = message.qos < limits.maximumQoS ? message.qos : limits.maximumQoS;
+    const most = this.inUse(identifier) ? 0 : limits.maximumQoS;
+    const qos = message.qos < most ? message.qos : most;
     const direct: DirectMessage = { message: { ...message, qos }, phase: 'published' };
     if (qos === 0) {
       this.#publish(identifier, direct, limits);
@@ -54,9 +59,8 @@ export class DirectPublish {
   /** @returns whether the packet was about a direct message. */
   acknowledged(packet: AcknowledgementPacket): boolean {
     const { messageId } = packet;
-    if (messageId !== BIRTH_IDENTIFIER && messageId !== CLOSE_IDENTIFIER) return false;
     const direct = this.#open.get(messageId);
-    if (direct === undefined || this.#limits === undefined) return true;
+    if (direct === undefined || this.#limits === undefined) return false;
     if (packet.cmd === 'pubcomp' && direct.phase === 'clearing') {
       direct.phase = 'published';
       this.#publish(messageId, direct, this.#limits);

@@ -41,8 +41,6 @@ export class Inbound {
   #limits: ConnectionLimits | undefined;
   readonly #order = new Fifo<InboundMessage>();
   readonly #waiting = new Fifo<{ packet: AcknowledgementPacket; barrier: number }>();
-  /** QoS above 0 not completed on this connection, against our Receive Maximum. */
-  readonly #incomplete = new Set<number>();
 
   constructor(
     received: Set<number>,
@@ -70,7 +68,6 @@ export class Inbound {
     this.#limits = undefined;
     this.#order.clear();
     this.#waiting.clear();
-    this.#incomplete.clear();
     for (const message of this.#open.values()) message.onConnection = false;
   }
 
@@ -88,11 +85,6 @@ export class Inbound {
       return;
     }
     const identifier = packet.messageId as number;
-    this.#incomplete.add(identifier);
-    if (this.#limits?.protocolVersion === 5 && this.#incomplete.size > this.receiveMaximum) {
-      this.effects.push({ type: 'close', reason: 'receive-maximum-exceeded', reasonCode: 0x93 });
-      return;
-    }
     if (packet.qos === 2 && this.#received.has(identifier)) {
       // Handed over before (MQTT-4.3.3-2 (3.1.1)): acknowledged again, in its turn (MQTT-4.6.0-3 (3.1.1)).
       this.#order.push({ delivery: RECORDED, identifier, qos: 2, bytes: 0, handled: true, onConnection: true });
@@ -147,6 +139,12 @@ export class Inbound {
   }
 
   #receive(packet: PublishPacket, identifier: number, qos: 1 | 2): void {
+    // Counted is what the flow has not taken, because that is what the limit protects. Mosquitto sends its whole backlog at
+    // once after a reconnect, whatever we announced: a client that insisted on every acknowledgement would never get it.
+    if (this.#limits?.protocolVersion === 5 && this.#open.size >= this.receiveMaximum && !this.#open.has(identifier)) {
+      this.effects.push({ type: 'close', reason: 'receive-maximum-exceeded', reasonCode: 0x93 });
+      return;
+    }
     const bytes = packet.topic.length + packet.payload.length;
     if (this.#open.size >= HELD_MESSAGES_MAX || (this.#heldBytes + bytes > HELD_BYTES_MAX && this.#open.size > 0)) {
       this.effects.push({ type: 'close', reason: 'inbound-overflow', reasonCode: 0x97 });
@@ -187,7 +185,6 @@ export class Inbound {
       this.#order.shift();
       if (head.qos === 1) {
         this.#forget(head);
-        this.#incomplete.delete(head.identifier);
         this.effects.push({ type: 'send', packet: { cmd: 'puback', messageId: head.identifier } });
       } else {
         const barrier = this.#store(head);
@@ -214,7 +211,6 @@ export class Inbound {
     for (let head = this.#waiting.peek(); head !== undefined; head = this.#waiting.peek()) {
       if (head.barrier > this.log.durable) return;
       this.#waiting.shift();
-      if (head.packet.cmd === 'pubcomp') this.#incomplete.delete(head.packet.messageId);
       if (this.#limits !== undefined) this.effects.push({ type: 'send', packet: head.packet });
     }
   }

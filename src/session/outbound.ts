@@ -93,6 +93,10 @@ export class Outbound {
     return this.#mark.upTo;
   }
 
+  usesIdentifier(identifier: number): boolean {
+    return this.#open.has(identifier);
+  }
+
   /** Identifiers in use, for statistics and administration. */
   openMessages(): IterableIterator<OutboundMessage> {
     return this.#open.values();
@@ -140,7 +144,7 @@ export class Outbound {
     released.sort((one, other) => one.releaseOrder - other.releaseOrder);
     for (const outbound of released) {
       outbound.windowBytes = 0;
-      this.#window.take(0);
+      this.#window.take(0, 2);
       this.#releaseLine.push(outbound);
     }
     this.#resuming = true;
@@ -296,7 +300,7 @@ export class Outbound {
         if (outbound.message.sequence <= durable) list.push(outbound);
         else {
           this.#open.delete(outbound.packetId);
-          if (outbound.windowBytes >= 0) this.#window.giveBack(outbound.windowBytes);
+          if (outbound.windowBytes >= 0) this.#window.giveBack(outbound.windowBytes, outbound.qos);
         }
       }
     }
@@ -398,7 +402,7 @@ export class Outbound {
       return true;
     }
     const holder = this.#open.get(outbound.packetId);
-    if ((holder !== undefined && holder !== outbound) || !this.#window.admits(outbound.size)) return false;
+    if ((holder !== undefined && holder !== outbound) || !this.#window.admits(outbound.size, qos)) return false;
     if (qos < outbound.message.qos && outbound.qos !== qos) {
       const { sequence } = outbound.message;
       const from = outbound.message.qos;
@@ -406,7 +410,7 @@ export class Outbound {
     }
     outbound.qos = qos;
     outbound.windowBytes = outbound.size;
-    this.#window.take(outbound.size);
+    this.#window.take(outbound.size, qos);
     this.#open.set(outbound.packetId, outbound);
     if (qos === 2 && !outbound.sent && outbound.message.sequence <= this.#adoptedUntil) {
       outbound.phase = 'clearing';
@@ -463,7 +467,7 @@ export class Outbound {
   #end(outbound: OutboundMessage, packet: AcknowledgementPacket, now: number): void {
     this.#quietSince = now;
     this.#open.delete(outbound.packetId);
-    this.#window.release(outbound.windowBytes, now);
+    this.#window.release(outbound.windowBytes, outbound.qos, now);
     const reasonCode = packet.reasonCode ?? 0;
     // PUBCOMP 0x92: the broker does not know the identifier, so it had completed the message before.
     if (reasonCode >= 0x80 && packet.cmd !== 'pubcomp') {

@@ -19,12 +19,15 @@ export class ReservedIdentifiers {
   readonly #used = new Set<number>();
   #next = FIRST_RESERVED;
 
+  /** `inUse`: migrated messages may have any identifier. */
+  constructor(private readonly inUse: (identifier: number) => boolean) {}
+
   /** `undefined` when all are in use: the caller waits for an answer. */
   take(): number | undefined {
     for (let tried = FIRST_RESERVED; tried <= LAST_RESERVED; tried++) {
       const identifier = this.#next;
       this.#next = identifier === LAST_RESERVED ? FIRST_RESERVED : identifier + 1;
-      if (!this.#used.has(identifier)) {
+      if (!this.#used.has(identifier) && !this.inUse(identifier)) {
         this.#used.add(identifier);
         return identifier;
       }

@@ -54,6 +54,11 @@ export class Recovery {
   #stored: { count: number; bytes: number };
   #lastMessage: number;
   readonly #queueAfter: number;
+  /**
+   * Every message up to here had left the queue: what of them is still stored belongs into memory, whatever became of
+   * the mark since. So nothing behind it is completed, and a snapshot needs no list of what is.
+   */
+  #takenUpTo: number;
   readonly #window: { size: number; ceiling: number };
   #completed: Range[] = [];
   #released: Range[] = [];
@@ -76,6 +81,7 @@ export class Recovery {
     this.#adoptedUntil = state.adoptedUntil;
     this.#stored = { ...state.stored };
     this.#queueAfter = state.queueAfter;
+    this.#takenUpTo = Math.max(state.queueAfter, state.mark);
     this.#readUpTo = state.queueAfter;
     this.#lastMessage = Math.max(state.sequence, state.queueAfter);
     this.#window = { ...state.window };
@@ -85,6 +91,7 @@ export class Recovery {
     this.#releasedInSnapshot = released.map((open) => open.sequence);
     for (const { sequence, record } of records) this.#replay(sequence, record);
     this.#mark = Math.min(this.#mark, this.sequence);
+    this.#takenUpTo = Math.min(this.#takenUpTo, this.sequence);
     this.#planReads();
   }
 
@@ -95,7 +102,7 @@ export class Recovery {
     }
     const wanted = this.#wanted[this.#wantedAt];
     if (wanted !== undefined) return { after: wanted - 1, maxBytes: LOAD_BYTES };
-    if (this.#readUpTo < this.#mark) return { after: this.#readUpTo, maxBytes: LOAD_BYTES };
+    if (this.#readUpTo < this.#takenUpTo) return { after: this.#readUpTo, maxBytes: LOAD_BYTES };
     return undefined;
   }
 
@@ -106,8 +113,8 @@ export class Recovery {
       if (record.kind === RecordKind.Enqueued) this.#take(sequence, record);
     }
     if (wanted === undefined) {
-      // Nothing more up to the mark: what it covers beyond is not stored.
-      this.#readUpTo = records.at(-1)?.sequence ?? this.#mark;
+      // Nothing found: the rest up to there is not stored.
+      this.#readUpTo = records.at(-1)?.sequence ?? this.#takenUpTo;
     } else if (!this.#messages.has(wanted)) {
       this.#wantedAt += 1; // The journal could not prove it; it has reported the damage.
     }
@@ -130,7 +137,7 @@ export class Recovery {
       .sort((one, other) => one - other)
       .flatMap((sequence) => this.#outboundMessage(sequence, 'waiting'));
     return {
-      queueAfter: Math.max(this.#queueAfter, this.#mark),
+      queueAfter: this.#takenUpTo,
       lastMessage: this.#lastMessage,
       ready: this.#ready,
       mark: this.#mark,
@@ -153,6 +160,7 @@ export class Recovery {
         break;
       case RecordKind.Mark:
         this.#mark = record.upTo;
+        this.#takenUpTo = Math.max(this.#takenUpTo, record.upTo);
         break;
       case RecordKind.Released:
         this.#released.push({ first: record.first, last: record.last });
@@ -160,6 +168,7 @@ export class Recovery {
       case RecordKind.Completed:
         // Only what was stored before it: sequences of records that a failing disk did not keep are given out again.
         this.#completed.push({ first: record.first, last: Math.min(record.last, sequence - 1) });
+        this.#takenUpTo = Math.max(this.#takenUpTo, Math.min(record.last, sequence - 1));
         this.#stored.count -= record.count;
         this.#stored.bytes -= record.bytes;
         break;
@@ -214,7 +223,7 @@ export class Recovery {
     const queued: QueuedMessage = { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) };
     if (sequence <= this.#queueAfter) {
       if (this.#open.has(sequence)) this.#messages.set(sequence, queued);
-    } else if (sequence <= this.#mark) {
+    } else if (sequence <= this.#takenUpTo) {
       if (this.isStored(sequence)) this.#messages.set(sequence, queued);
     } else if (sequence > this.#readUpTo && this.#wantedAt >= this.#wanted.length) {
       const size = messageSize(message, origin);

@@ -1,9 +1,15 @@
+import type { QoS } from './message';
 import type { ConnectionLimits } from './packets';
 
 /** Bytes of unacknowledged PUBLISH in flight, so that the window is bounded whatever the size of messages. */
 const WINDOW_BYTES = 1024 * 1024;
 /** First window towards a broker that announces no Receive Maximum: what a default Mosquitto takes. */
 const FIRST_LEARNED_WINDOW = 20;
+/**
+ * QoS 2 messages open at once towards a broker that announces no Receive Maximum, and never more: a default Mosquitto
+ * answers the 21st with PUBREC and PUBCOMP, and drops it. Being closed is not what tells that the limit was passed.
+ */
+const UNANNOUNCED_QOS2_MAX = 20;
 /** How long a size that once made the broker drop us is not tried again. */
 const CEILING_HOLDS_MS = 60 * 60 * 1000;
 
@@ -17,7 +23,7 @@ export interface LearnedWindow {
  *
  * MQTT 5 announces the limit. In 3.1.1 brokers drop clients above a limit they do not announce, so the window is
  * learned: it grows by one per acknowledged window while it is what holds sending back, and is halved when the peer
- * ends a connection with messages open before a whole window was acknowledged.
+ * ends a connection with messages open before a whole window was acknowledged. QoS 2 has a bound of its own there.
  */
 export class SendWindow {
   #announced: number | undefined;
@@ -26,6 +32,7 @@ export class SendWindow {
   #ceilingSince: number;
   #used = 0;
   #usedBytes = 0;
+  #usedQoS2 = 0;
   #acknowledgedSinceGrowth = 0;
   #acknowledgedOnConnection = 0;
   #heldBack = false;
@@ -57,6 +64,7 @@ export class SendWindow {
     this.#announced = limits.protocolVersion === 5 ? (limits.receiveMaximum ?? 65_535) : undefined;
     this.#used = 0;
     this.#usedBytes = 0;
+    this.#usedQoS2 = 0;
     this.#acknowledgedOnConnection = 0;
     this.#acknowledgedSinceGrowth = 0;
     this.#heldBack = false;
@@ -77,29 +85,32 @@ export class SendWindow {
   }
 
   /** Whether a message of `bytes` may be sent now; one message always may, whatever its size. */
-  admits(bytes: number): boolean {
+  admits(bytes: number, qos: QoS): boolean {
     if (this.#used === 0) return true;
     if (this.#used >= this.limit) {
       this.#heldBack = true;
       return false;
     }
+    if (qos === 2 && this.#announced === undefined && this.#usedQoS2 >= UNANNOUNCED_QOS2_MAX) return false;
     return this.#usedBytes + bytes <= WINDOW_BYTES;
   }
 
-  take(bytes: number): void {
+  take(bytes: number, qos: QoS): void {
     this.#used += 1;
     this.#usedBytes += bytes;
+    if (qos === 2) this.#usedQoS2 += 1;
   }
 
   /** A message left the window without having been sent. */
-  giveBack(bytes: number): void {
+  giveBack(bytes: number, qos: QoS): void {
     this.#used -= 1;
     this.#usedBytes -= bytes;
+    if (qos === 2) this.#usedQoS2 -= 1;
   }
 
   /** An acknowledgement ended one message. */
-  release(bytes: number, now: number): void {
-    this.giveBack(bytes);
+  release(bytes: number, qos: QoS, now: number): void {
+    this.giveBack(bytes, qos);
     this.#acknowledgedOnConnection += 1;
     if (this.#announced !== undefined || !this.#heldBack) return;
     this.#acknowledgedSinceGrowth += 1;

@@ -106,8 +106,9 @@ export class Session {
       now,
     );
     this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
-    this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects);
-    this.#direct = new DirectPublish(this.#effects);
+    const inUse = (identifier: number) => this.#outbound.usesIdentifier(identifier);
+    this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects, inUse);
+    this.#direct = new DirectPublish(this.#effects, inUse);
   }
 
   // What is there.

@@ -77,6 +77,20 @@ export interface SessionMetadata {
   expiryInterval: number;
 }
 
+/** What a file of the original implementation (MCPS v1) holds of a session; oldest first. */
+export interface OriginalSession {
+  subscriptions: { topic: string; qos: QoS }[];
+  inflight: {
+    packetId: number;
+    topic: string;
+    payload: Buffer;
+    qos: QoS;
+    retain: boolean;
+    /** Milliseconds since the epoch. */
+    sendTime: number;
+  }[];
+}
+
 /** Converts records to bytes and back. The store calls it and knows nothing of what is inside. */
 export interface RecordCodec<R> {
   /** One byte; kinds with `MESSAGE_KIND_BIT` are messages of the queue. */
@@ -90,6 +104,8 @@ export interface RecordCodec<R> {
    * @throws Error with code `ERR_RECORD_INVALID` when the bytes are not a record of that kind.
    */
   read(kind: number, body: Buffer): R;
+  /** The state of a session that the original implementation has left; absent: such files are not looked for. */
+  migrate?(original: OriginalSession): SessionState;
 }
 
 /** An empty session. */

@@ -30,7 +30,7 @@ export class Subscriptions {
 
   // Valid for the connection.
   #limits: ConnectionLimits | undefined;
-  readonly #identifiers = new ReservedIdentifiers();
+  readonly #identifiers: ReservedIdentifiers;
   readonly #subscribing = new Map<number, string[]>();
   readonly #unsubscribing = new Map<number, string[]>();
   /** Filters to send, in order, as reserved identifiers become free. */
@@ -43,8 +43,10 @@ export class Subscriptions {
     recovered: Map<string, Subscription>,
     private readonly log: RecordLog,
     private readonly effects: Effect[],
+    identifierInUse: (identifier: number) => boolean,
   ) {
     this.#all = recovered;
+    this.#identifiers = new ReservedIdentifiers(identifierInUse);
     this.#nextIdentifier = 1;
     for (const subscription of recovered.values()) {
       this.#filters.set(subscription.identifier, subscription.filter);

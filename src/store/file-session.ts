@@ -67,7 +67,7 @@ export class FileSession<R> implements SessionJournal<R> {
    * `neededFrom`. The stored creation time stays; the last access is now.
    */
   checkpoint(state: SessionState, metadata: SessionMetadata, neededFrom: number): Promise<void> {
-    if (this.closing) {
+    if (this.closing !== undefined) {
       return Promise.reject(new SessionError('ERR_SESSION_CLOSED', `${this.parts.directory} is closed.`));
     }
     const result = this.last.then(() => this.makeCheckpoint(state, metadata, neededFrom));

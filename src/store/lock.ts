@@ -1,30 +1,18 @@
-/**
- * The lock of a session: one file, taken without native code, on local and network file systems.
- *
- * Taking a free lock: write a unique file, link it to the lock's name, read back. A link never replaces a file.
- *
- * Taking over a dead one, holder N: exclusively create `lock.<N>.next` (by link), read the chain again from `lock`, and
- * only if `lock` is still N's rename `.next` over it. Two takers cannot both win: only one file `lock.<N>.next` can be
- * made while `lock` is N's, and a taker that comes after it was renamed away reads that `lock` is no longer N's. A taker
- * that dies in between is itself followed by `lock.<its nonce>.next`. Releasing makes the same claim before removing the
- * lock, so that a holder that was displaced never removes its successor's.
- */
+/** The lock of a session: one file, taken without native code, on local and network file systems. */
 import * as path from 'node:path';
-import { errorCode, SessionError } from '../errors';
+import { SessionError } from '../errors';
 import type { FileStatus, FileSystem, OpenFile } from './file-system';
-import { ifExists, removeIfExists, writeFully } from './files';
+import { ifExists, writeFully } from './files';
 import type { HolderFacts, HolderIdentity } from './holder-identity';
-import { isLockDebris, type LockFile, makeNonce, readChain, readLockFile, successorPath } from './lock-chain';
+import { type LockFile, makeNonce, readChain, readLockFile } from './lock-chain';
 import { judgeHolder, type LockContent } from './lock-judgement';
+import { encodeLock, giveUpLock, removeDebris, takeLock } from './lock-taking';
 import type { Scheduler } from './scheduler';
 
 const BEAT_INTERVAL_MS = 10_000;
 /** Three beats missed. */
 const STALE_AFTER_MS = 30_000;
 const ATTEMPTS_MAX = 16;
-
-/** Where hard links do not exist (FAT, some network shares), exclusive creation takes their place. */
-const LINK_UNSUPPORTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** Somebody else holds the lock. */
 export class SessionLockedError extends SessionError {
@@ -89,7 +77,7 @@ export async function acquireLock(options: LockOptions): Promise<Lock> {
     if (head) await requireDead(head, self, onNetwork, options);
 
     const content: LockContent = { ...self, nonce: makeNonce(), beats, beat: 0 };
-    const handle = await take(fileSystem, lockPath, chain, content);
+    const handle = await takeLock(fileSystem, lockPath, chain, content);
     if (!handle) continue;
     const lock = new Lock(options, content, handle, onNetwork);
     try {
@@ -148,20 +136,7 @@ export class Lock {
     if (this.released) return;
     this.released = true;
     await this.detach();
-    const { fileSystem, path: lockPath } = this.options;
-    const claim = successorPath(lockPath, this.content.nonce);
-    const claimant: LockContent = { ...this.content, nonce: makeNonce(), beat: 0 };
-    try {
-      const made = await makeExclusively(fileSystem, lockPath, claim, claimant);
-      if (!made) return; // Displaced, or the directory and the lock with it are gone.
-      await made.close();
-    } catch {
-      // Without a claim (a full disk) the look below still tells; a lock left behind would block us as long as we live.
-    }
-    const file = await readLockFile(fileSystem, lockPath);
-    if (file?.nonce === this.content.nonce) await removeIfExists(fileSystem, lockPath);
-    await removeIfExists(fileSystem, claim);
-    await removeIfExists(fileSystem, uniquePath(lockPath, claimant.nonce));
+    await giveUpLock(this.options.fileSystem, this.options.path, this.content);
   }
 
   /** Stops all use of the file without removing it, for a directory that is about to be renamed away and deleted. */
@@ -193,7 +168,7 @@ export class Lock {
   private async beat(): Promise<void> {
     this.content.beat++;
     try {
-      await writeFully(this.handle, encode(this.content));
+      await writeFully(this.handle, encodeLock(this.content));
       await this.handle.sync();
     } catch {
       // A beat that fails is a beat missed: others see silence, and `verify` tells whether the lock is still ours.
@@ -233,134 +208,10 @@ async function requireDead(
   );
 }
 
-/** One attempt behind `chain`, whose last holder is dead. Undefined: somebody else was faster, look again. */
-async function take(
-  fileSystem: FileSystem,
-  lockPath: string,
-  chain: LockFile[],
-  content: LockContent,
-): Promise<OpenFile | undefined> {
-  const head = chain.at(-1);
-  const target = head ? successorPath(lockPath, head.nonce) : lockPath;
-  const handle = await makeExclusively(fileSystem, lockPath, target, content);
-  if (!handle) return undefined;
-  let won = false;
-  try {
-    if (head) await replaceDeadLock(fileSystem, lockPath, target, [...chain.map((file) => file.nonce), content.nonce]);
-    won = (await readLockFile(fileSystem, lockPath))?.nonce === content.nonce;
-    return won ? handle : undefined;
-  } finally {
-    // A winner's left-overs are cleared away with all others, once the lock is in safe hands.
-    if (!won) {
-      await handle.close();
-      await removeIfExists(fileSystem, uniquePath(lockPath, content.nonce));
-    }
-  }
-}
-
-/**
- * Makes `target` with its content in one step, unless it exists, from a unique file that is left to the caller.
- * Resolves to the open file; undefined when `target` exists.
- */
-async function makeExclusively(
-  fileSystem: FileSystem,
-  lockPath: string,
-  target: string,
-  content: LockContent,
-): Promise<OpenFile | undefined> {
-  const unique = uniquePath(lockPath, content.nonce);
-  const handle = await createOpen(fileSystem, unique, content);
-  let outcome: Awaited<ReturnType<typeof linkExclusively>> | undefined;
-  try {
-    outcome = await linkExclusively(fileSystem, unique, target, content.nonce);
-  } finally {
-    if (outcome !== 'made') {
-      await handle.close();
-      await removeIfExists(fileSystem, unique);
-    }
-  }
-  if (outcome === 'exists') return undefined;
-  if (outcome === 'made') return handle;
-  try {
-    return await createOpen(fileSystem, target, content);
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return undefined;
-    throw error;
-  }
-}
-
-/** Renames our claim over the lock if the chain that leads to it is still the one that was judged. */
-async function replaceDeadLock(
-  fileSystem: FileSystem,
-  lockPath: string,
-  claim: string,
-  expected: string[],
-): Promise<void> {
-  const now = (await readChain(fileSystem, lockPath)).map((file) => file.nonce);
-  if (now.join() === expected.join()) {
-    // ENOENT: who took over before us cleared our claim away.
-    await ifExists(fileSystem.rename(claim, lockPath));
-  } else if ((await readLockFile(fileSystem, claim))?.nonce === expected.at(-1)) {
-    await removeIfExists(fileSystem, claim);
-  }
-}
-
-/** Gives `unique` the name `target` as well, unless that exists: content and name appear together. */
-async function linkExclusively(
-  fileSystem: FileSystem,
-  unique: string,
-  target: string,
-  nonce: string,
-): Promise<'made' | 'exists' | 'unsupported'> {
-  try {
-    await fileSystem.link(unique, target);
-    return 'made';
-  } catch (error) {
-    const code = errorCode(error) ?? '';
-    if (LINK_UNSUPPORTED.has(code)) return 'unsupported';
-    // Over NFS a link may be made although the answer was lost and the repeated request fails: read back.
-    if (code === 'EEXIST') return (await readLockFile(fileSystem, target))?.nonce === nonce ? 'made' : 'exists';
-    // ENOENT: whoever got the lock cleared our file away, or the directory itself is gone, which is an error.
-    if (code !== 'ENOENT') throw error;
-    await fileSystem.status(path.dirname(target));
-    return 'exists';
-  }
-}
-
-async function createOpen(fileSystem: FileSystem, file: string, content: LockContent): Promise<OpenFile> {
-  const handle = await fileSystem.open(file, 'create');
-  try {
-    await writeFully(handle, encode(content));
-    // A lock that a power cut left empty could not be judged.
-    await handle.sync();
-    return handle;
-  } catch (error) {
-    await handle.close();
-    await fileSystem.remove(file);
-    throw error;
-  }
-}
-
-async function removeDebris(fileSystem: FileSystem, lockPath: string): Promise<void> {
-  const directory = path.dirname(lockPath);
-  for (const name of await fileSystem.list(directory)) {
-    if (isLockDebris(lockPath, name)) await removeIfExists(fileSystem, path.join(directory, name));
-  }
-}
-
-/** Where a taker writes before it links. */
-function uniquePath(lockPath: string, nonce: string): string {
-  return `${lockPath}.${nonce}.new`;
-}
-
 function isSameFile(a: FileStatus, b: FileStatus | undefined): boolean {
   return b !== undefined && a.inode === b.inode && a.changeTime === b.changeTime;
 }
 
 function describe(holder: HolderIdentity): string {
   return `process ${holder.pid} on host "${holder.host}"`;
-}
-
-function encode(content: LockContent): Buffer {
-  return Buffer.from(JSON.stringify(content));
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { errorCode } from '../errors';
 import type { FileStatus, FileSystem, OpenFile } from './file-system';
@@ -49,9 +50,7 @@ export const nodeFileSystem: FileSystem = {
     return openFile(await fs.open(path, OPEN_FLAGS[access], FILE_MODE));
   },
 
-  async makeDirectory(path) {
-    await fs.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
-  },
+  makeDirectory,
 
   list: (path) => fs.readdir(path),
 
@@ -103,10 +102,26 @@ function openFile(handle: fs.FileHandle): OpenFile {
   };
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Not by `recursive`: that never returns where a file system answers ENOENT to a parent that exists (/proc). */
+async function makeDirectory(directory: string): Promise<void> {
+  const create = () => fs.mkdir(directory, { mode: DIRECTORY_MODE });
+  try {
+    await create();
+  } catch (error) {
+    const parent = path.dirname(directory);
+    if (errorCode(error) === 'ENOENT' && parent !== directory) {
+      await makeDirectory(parent);
+      await create().catch(ignore('EEXIST'));
+    } else if (errorCode(error) !== 'EEXIST' || !(await fs.stat(directory)).isDirectory()) {
+      throw error;
+    }
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
   const unsupported = process.platform === 'win32' ? DIRECTORY_SYNC_UNSUPPORTED_WINDOWS : DIRECTORY_SYNC_UNSUPPORTED;
   const handle = await fs
-    .open(path, constants.O_RDONLY)
+    .open(directory, constants.O_RDONLY)
     .catch(ignore(...(process.platform === 'win32' ? unsupported : [])));
   if (handle === undefined) return;
   try {

@@ -1,12 +1,14 @@
 import * as path from 'node:path';
 import type { RecoveredSession } from '../client/ports';
 import { errorCode } from '../errors';
+import type { McpsV2Snapshot } from '../mcps/v2';
 import type { RecordCodec } from '../session/state';
 import { accessTime, FileSession, writeDespiteFullDisk } from './file-session';
 import type { FileSystem } from './file-system';
 import { type Durability, type JournalNotice, openJournal, readJournalUid } from './journal/journal';
 import type { Lock } from './lock';
 import { newSnapshot } from './new-snapshot';
+import { findOriginal, keepOriginal, type Original } from './originals';
 import { Quarantine } from './quarantine';
 import type { Scheduler } from './scheduler';
 import { findStoredFiles, removeSuperseded, type StoredFiles, writeSnapshot } from './snapshots';
@@ -51,7 +53,8 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
   const stored = await findStoredFiles(fileSystem, directory, clientId);
   const isNew = stored.snapshotPaths.length === 0 && !stored.hasSegments;
   const uid = stored.snapshot ? undefined : await readJournalUid(fileSystem, directory);
-  const found = stored.snapshot ?? newSnapshot(clientId, accessTime(0, scheduler), uid);
+  const migration = isNew ? await migrate(options) : undefined;
+  const found = stored.snapshot ?? migration?.snapshot ?? newSnapshot(clientId, accessTime(0, scheduler), uid);
   const metadata = { ...found.metadata, expiryInterval: expiryInterval ?? found.metadata.expiryInterval };
   const quarantine = new Quarantine(fileSystem, storagePath, path.basename(directory), () => scheduler.now());
 
@@ -80,12 +83,13 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
       }),
     );
     if (isNew) await fileSystem.syncDirectory(storagePath);
+    if (migration?.original) await keepOriginal(fileSystem, migration.original, directory);
     const recovered: RecoveredSession<R> = {
       metadata,
       state: found.state,
       records,
-      isNew,
-      notices: [...(await setAsideDamaged(stored, quarantine)), ...notices],
+      isNew: isNew && migration?.original === undefined,
+      notices: [...(migration?.notices ?? []), ...(await setAsideDamaged(stored, quarantine)), ...notices],
     };
     await removeSuperseded(fileSystem, directory, stored, stored.epoch + 1);
     return new FileSession({ ...options, journal, recovered, snapshot });
@@ -94,6 +98,37 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
     await journal.close().catch(() => {});
     throw error;
   }
+}
+
+/** Looks for what the original implementation left of a session that has no files of ours yet. */
+async function migrate<R>({ fileSystem, storagePath, clientId, codec }: RecoveryOptions<R>): Promise<{
+  original: Original | undefined;
+  snapshot: McpsV2Snapshot | undefined;
+  notices: JournalNotice[];
+}> {
+  if (codec.migrate === undefined) return { original: undefined, snapshot: undefined, notices: [] };
+  const { original, unreadable } = await findOriginal(fileSystem, storagePath, clientId);
+  const notices: JournalNotice[] = unreadable.map(({ path: file, error }) => ({
+    level: 'error',
+    text: `The session file ${file} cannot be migrated (${error.message}); it is left as it is.`,
+  }));
+  if (original === undefined) return { original, snapshot: undefined, notices };
+  const { session, path: file } = original;
+  const { createdTime: createdAt, lastAccessTime: lastAccessAt, expiryInterval } = session;
+  const snapshot = newSnapshot(clientId, createdAt);
+  notices.push({
+    level: 'info',
+    text: `The session was migrated from ${file}: ${session.subscriptions.length} subscriptions, ${session.inflight.length} messages.`,
+  });
+  return {
+    original,
+    snapshot: {
+      ...snapshot,
+      metadata: { clientId, createdAt, lastAccessAt, expiryInterval },
+      state: codec.migrate(session),
+    },
+    notices,
+  };
 }
 
 async function setAsideDamaged(

@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { connectAsync } from 'mqtt';
-import type { LibraryProcess, ProcessEvent } from '../support/library-process';
+import type { LibraryProcess } from '../support/library-process';
 import { waitFor } from '../support/wait';
 import { judgeInbound, judgeOutbound, observedKey, waitForObserved, waitForReceived } from './harness/judgement';
 import { CLIENTS, INBOUND, libraryProcess } from './harness/library-subject';
@@ -30,13 +30,6 @@ describe('a broker that restarts', function () {
     await testBed.stop();
   });
 
-  /** Session Present of each connection of a client. */
-  function sessions(clientId: string): (boolean | undefined)[] {
-    return library!
-      .eventsOf(clientId)
-      .flatMap((event: ProcessEvent) => (event.event === 'connected' ? [event.sessionPresent] : []));
-  }
-
   async function waitForMore(count: number): Promise<void> {
     const until = testBed.observer.messages.length + count;
     await waitFor(() => testBed.observer.messages.length >= until, { what: 'messages', timeoutMs: 30_000, detail });
@@ -63,9 +56,9 @@ describe('a broker that restarts', function () {
     const outbound = judgeOutbound(testBed.observer);
     const inbound = judgeInbound(testBed.ledger.received, testBed.brokerRepeats());
     for (const { clientId } of CLIENTS) {
-      const [first, ...later] = sessions(clientId);
+      const [first, ...later] = library!.sessionsPresent(clientId);
       assert.equal(first, false);
-      assert.ok(later.length >= 3 && later.every((present) => present === true), `${clientId}: ${sessions(clientId)}`);
+      assert.ok(later.length >= 3 && later.every((present) => present === true), `${clientId}: ${library!.sessionsPresent(clientId)}`);
     }
     await library!.stop();
     console.log(
@@ -86,7 +79,7 @@ describe('a broker that restarts', function () {
     testBed.feed(INBOUND, PER_SECOND);
     await waitForMore(300);
     await finish();
-    for (const { clientId } of CLIENTS) assert.deepEqual(sessions(clientId), [false, false]);
+    for (const { clientId } of CLIENTS) assert.deepEqual(library!.sessionsPresent(clientId), [false, false]);
     // In flight at the cut, and so possibly at the broker already: at most a window of each client.
     const outbound = judgeOutbound(testBed.observer, { doubledQoS2: CLIENTS.length * WINDOW });
     const requeued = requeuedBySessionLoss(library!);
@@ -116,7 +109,7 @@ describe('a broker that restarts', function () {
     testBed.feed(INBOUND, PER_SECOND);
     await waitForMore(300);
     await finish();
-    for (const { clientId } of CLIENTS) assert.deepEqual(sessions(clientId), [false, false]);
+    for (const { clientId } of CLIENTS) assert.deepEqual(library!.sessionsPresent(clientId), [false, false]);
     const requeued = requeuedBySessionLoss(library!);
     const doubled = testBed.observer.doubled().length;
     assert.ok(doubled <= requeued, `${doubled} repeated, but only ${requeued} published anew`);

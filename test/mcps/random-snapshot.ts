@@ -1,6 +1,6 @@
+import type { McpsV2Snapshot } from '../../src/mcps/v2';
 import type { MessageProperties, QoS, QueuedMessage } from '../../src/session/message';
 import type { OpenMessageState, Subscription } from '../../src/session/state';
-import type { McpsV2Snapshot } from '../../src/mcps/v2';
 
 export type Random = () => number;
 

@@ -4,7 +4,15 @@ import { McpsError } from '../../src/mcps/mcps-error';
 import { decodeMcpsV1, encodeMcpsV1, type McpsV1Session } from '../../src/mcps/v1';
 import { fixtures } from './fixtures';
 
-const message = { packetId: 1, topic: 'ab', payload: Buffer.from('p'), qos: 1, retain: false, sendTime: 9, retryCount: 0 };
+const message = {
+  packetId: 1,
+  topic: 'ab',
+  payload: Buffer.from('p'),
+  qos: 1,
+  retain: false,
+  sendTime: 9,
+  retryCount: 0,
+};
 const session = {
   version: 1,
   clientId: 'id',
@@ -116,7 +124,11 @@ describe('a damaged MCPS version 1 file', () => {
 
 describe('writing MCPS version 1', () => {
   const refused: [string, string, Partial<McpsV1Session>][] = [
-    ['more than 65535 messages', 'ERR_MCPS_COUNT', { inflight: Array.from({ length: 65_536 }, () => message) as never }],
+    [
+      'more than 65535 messages',
+      'ERR_MCPS_COUNT',
+      { inflight: Array.from({ length: 65_536 }, () => message) as never },
+    ],
     ['a client id above 65535 bytes', 'ERR_MCPS_LENGTH', { clientId: 'x'.repeat(65_536) }],
     ['a fraction of a millisecond', 'ERR_MCPS_VALUE', { createdTime: 1.5 }],
     ['a QoS of 3', 'ERR_MCPS_QOS', { subscriptions: [{ topic: 'a', qos: 3 as never }] }],

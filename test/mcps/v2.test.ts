@@ -50,7 +50,11 @@ describe('MCPS version 2', () => {
         for (const flip of [0x01, 0x03, 0x80, 0xff]) {
           const copy = Buffer.from(bytes);
           copy[offset]! ^= flip;
-          assert.throws(() => decodeMcps(copy), McpsError, `seed ${SEED + 1}, file ${i}, offset ${offset}, flip ${flip}`);
+          assert.throws(
+            () => decodeMcps(copy),
+            McpsError,
+            `seed ${SEED + 1}, file ${i}, offset ${offset}, flip ${flip}`,
+          );
         }
       }
     }

@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import type { OutboundPacket } from '../../src/session/packets';
 import { RecordKind } from '../../src/session/records';
-import { Harness, inbound, limits, limits5, puback, pubcomp, pubrec, pubrel } from './harness';
+import { Harness, inbound, limits, limits5, puback, pubcomp, published, pubrec, pubrel } from './harness';
 
 /** A broker that knows what reached it: the packets that left before the crash. */
 class Witness {
@@ -133,6 +133,23 @@ describe('session: crash recovery', () => {
     assert.deepEqual(next.session.stored, harness.session.stored);
     next.connect(limits({ sessionPresent: true }));
     assert.deepEqual(next.of('report'), []);
+  });
+
+  it('does not bring back what was acknowledged before the broker lost its session, when a snapshot follows a restart', () => {
+    const harness = new Harness();
+    harness.connect();
+    const acknowledged = [1, 2, 3].map(() => harness.publish(1));
+    for (const identifier of acknowledged) harness.receive(puback(identifier));
+    const open = harness.publish(2);
+    harness.disconnect();
+    harness.connect();
+    harness.disconnect();
+    const next = harness.restart();
+    next.checkpoint(false);
+    const after = next.restart();
+    assert.deepEqual(after.session.stored.count, 1);
+    after.connect(limits({ sessionPresent: true }));
+    assert.deepEqual(published(after.takePackets()), [open]);
   });
 
   it('keeps messages that only the snapshot holds: their journal segment is gone', () => {

@@ -13,7 +13,7 @@ describe('session: packet identifiers', () => {
     assert.equal(identifierOf(1), 1);
     assert.equal(identifierOf(MESSAGE_IDENTIFIERS), MESSAGE_IDENTIFIERS);
     assert.equal(identifierOf(MESSAGE_IDENTIFIERS + 1), 1);
-    const reserved = new ReservedIdentifiers();
+    const reserved = new ReservedIdentifiers(() => false);
     const taken = Array.from({ length: 62 }, () => reserved.take());
     assert.equal(new Set(taken).size, 62);
     assert.ok(taken.every((identifier) => identifier! > MESSAGE_IDENTIFIERS && identifier! < BIRTH_IDENTIFIER));

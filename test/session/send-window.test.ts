@@ -93,6 +93,23 @@ describe('session: send window', () => {
     assert.equal(open.length, 21);
   });
 
+  it('never has more than 20 QoS 2 messages open in 3.1.1, where a default Mosquitto drops the 21st and says nothing', () => {
+    const harness = new Harness();
+    backlog(harness, 200);
+    backlog(harness, 100, 2);
+    harness.connect(limits());
+    for (let open = published(harness.takePackets()), count = 0; count < 200; count++) {
+      harness.receive(puback(open.shift()!));
+      open = [...open, ...published(harness.takePackets())];
+    }
+    assert.ok(harness.session.windowLimit > 25, `window ${harness.session.windowLimit}`);
+    assert.equal(harness.session.inflight, 20);
+    const announced = new Harness();
+    backlog(announced, 100, 2);
+    announced.connect(limits5());
+    assert.equal(published(announced.takePackets()).length, 100);
+  });
+
   it('does not grow while it is not what holds sending back', () => {
     const harness = new Harness();
     harness.connect(limits());

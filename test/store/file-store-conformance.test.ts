@@ -1,6 +1,6 @@
 import { openSessionStore } from '../../src/store/session-store';
-import { temporaryDirectory } from './support';
 import { testSessionOpener } from './session-opener-conformance';
+import { temporaryDirectory } from './support';
 
 describe('the file store as storage of sessions', () => {
   const directory = temporaryDirectory();

@@ -64,7 +64,9 @@ describe('a process killed', function () {
       await cp(origin(), copy(), { recursive: true });
       const fileSystem = crashingFileSystem(killAt);
       // The act of a killed process ends with all kinds of errors; what counts is what it leaves.
-      await store(copy(), fileSystem, 2).then(act).catch(() => {});
+      await store(copy(), fileSystem, 2)
+        .then(act)
+        .catch(() => {});
       const situation = `killed at change ${killAt}`;
       await check(await store(copy(), nodeFileSystem, 3), situation);
       if (fileSystem.changes() < killAt) {

@@ -32,7 +32,8 @@ async function take(): Promise<Lock> {
 async function mark(): Promise<void> {
   const left = await readFile(marker, 'utf8').catch(() => undefined);
   if (left !== undefined) {
-    if (left === '' || (await systemHolderFacts.process(Number(left)))) throw new Error(`two holders: ${process.pid}, ${left}`);
+    if (left === '' || (await systemHolderFacts.process(Number(left))))
+      throw new Error(`two holders: ${process.pid}, ${left}`);
     await rm(marker);
   }
   const file = await open(marker, 'wx');

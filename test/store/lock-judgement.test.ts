@@ -17,7 +17,11 @@ interface Case {
 const cases: Case[] = [
   { situation: 'our machine, the process runs', holder: { pid: 7, processStart: '100' }, judgement: 'alive' },
   { situation: 'our machine, no such process', holder: { pid: 8, processStart: '100' }, judgement: 'dead' },
-  { situation: 'our machine, the pid belongs to a later process', holder: { pid: 7, processStart: '99' }, judgement: 'dead' },
+  {
+    situation: 'our machine, the pid belongs to a later process',
+    holder: { pid: 7, processStart: '99' },
+    judgement: 'dead',
+  },
   { situation: 'our machine, the start time is unknown', holder: { pid: 7, processStart: '' }, judgement: 'alive' },
   {
     situation: 'our container, the process runs',
@@ -66,7 +70,11 @@ const cases: Case[] = [
     holder: { bootId: 'boot-0', beats: true },
     judgement: 'beating',
   },
-  { situation: 'another host that beats', holder: { host: 'other', bootId: 'boot-9', beats: true }, judgement: 'beating' },
+  {
+    situation: 'another host that beats',
+    holder: { host: 'other', bootId: 'boot-9', beats: true },
+    judgement: 'beating',
+  },
   { situation: 'another host that is silent', holder: { host: 'other', bootId: 'boot-9' }, judgement: 'silent' },
   {
     situation: 'a platform without boot id, our host',

@@ -1,9 +1,9 @@
 import * as assert from 'node:assert/strict';
 import { setImmediate as tick } from 'node:timers/promises';
-import { seeded } from '../mcps/random-snapshot';
 import type { FileSystem } from '../../src/store/file-system';
 import { acquireLock, type Lock } from '../../src/store/lock';
 import { nodeFileSystem } from '../../src/store/node-file-system';
+import { seeded } from '../mcps/random-snapshot';
 import { factsOf, lockOptions, machine, temporaryDirectory } from './support';
 
 const TAKERS = 5;

@@ -57,7 +57,10 @@ describe('a lock', () => {
     const replaced = await acquireLock(lockOptions(directory()));
     await writeFile(`${lockPath()}.other`, JSON.stringify(stranger));
     await rename(`${lockPath()}.other`, lockPath());
-    await assert.rejects(replaced.verify(), { code: 'ERR_SESSION_LOST', details: { holder: stranger, lockPath: lockPath() } });
+    await assert.rejects(replaced.verify(), {
+      code: 'ERR_SESSION_LOST',
+      details: { holder: stranger, lockPath: lockPath() },
+    });
     await replaced.release();
     assert.deepEqual(await readdir(directory()), ['lock']);
   });

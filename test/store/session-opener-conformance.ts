@@ -129,11 +129,14 @@ export function testSessionOpener(create: () => Promise<OpenerUnderTest>): void 
 
   it('refuses a session that somebody else has open, and gives it as soon as it is closed', async () => {
     const user = new SessionUser(await open());
-    await assert.rejects(open('plant-1', undefined, subject.other), (error: Error & { code: string; holder: unknown }) => {
-      assert.equal(error.code, 'ERR_SESSION_LOCKED');
-      assert.ok(error.holder);
-      return true;
-    });
+    await assert.rejects(
+      open('plant-1', undefined, subject.other),
+      (error: Error & { code: string; holder: unknown }) => {
+        assert.equal(error.code, 'ERR_SESSION_LOCKED');
+        assert.ok(error.holder);
+        return true;
+      },
+    );
     await user.append(message('undisturbed'));
     await user.session.close();
     const next = await open('plant-1', undefined, subject.other);

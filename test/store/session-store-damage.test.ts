@@ -121,6 +121,8 @@ describe('a session of a newer version', () => {
 
   async function contents(session: string): Promise<[string, Buffer][]> {
     const names = (await readdir(session)).sort();
-    return Promise.all(names.map(async (name): Promise<[string, Buffer]> => [name, await readFile(path.join(session, name))]));
+    return Promise.all(
+      names.map(async (name): Promise<[string, Buffer]> => [name, await readFile(path.join(session, name))]),
+    );
   }
 });

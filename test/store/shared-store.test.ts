@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import { sharedSessionStore } from '../../src/store/shared-store';
 import { temporaryDirectory } from './support';
@@ -9,9 +9,10 @@ describe('a shared store', () => {
   const directory = temporaryDirectory();
 
   it('is one instance for all names of a path, until its last user releases it', async () => {
-    const link = `${directory()}-link`;
-    await symlink(directory(), link);
-    const stores = await Promise.all([directory(), link, `${directory()}/.`].map((name) => sharedSessionStore(name)));
+    const [real, link] = [path.join(directory(), 'real'), path.join(directory(), 'link')];
+    await mkdir(real);
+    await symlink(real, link);
+    const stores = await Promise.all([real, link, `${link}/.`].map((name) => sharedSessionStore(name)));
     assert.equal(new Set(stores).size, 1);
     const [store] = stores as [(typeof stores)[0]];
     await store.release();
@@ -19,7 +20,7 @@ describe('a shared store', () => {
     assert.equal(store.isClosed, false);
     await store.release();
     await assert.rejects(store.open('plant', textCodec, undefined), { code: 'ERR_STORE_CLOSED' });
-    const next = await sharedSessionStore(directory());
+    const next = await sharedSessionStore(real);
     assert.notEqual(next, store);
     await next.release();
   });
@@ -45,10 +46,11 @@ describe('a shared store', () => {
   });
 
   it('that could not be opened is tried anew', async () => {
-    const storagePath = path.join(directory(), 'blocked/sessions');
-    await writeFile(path.join(directory(), 'blocked'), '');
-    await assert.rejects(sharedSessionStore(storagePath), { code: 'ERR_STORE_PATH' });
-    const store = await sharedSessionStore(path.join(directory(), 'free/sessions'));
+    const blocker = path.join(directory(), 'blocked');
+    await writeFile(blocker, '');
+    await assert.rejects(sharedSessionStore(path.join(blocker, 'sessions')), { code: 'ERR_STORE_PATH' });
+    await rm(blocker);
+    const store = await sharedSessionStore(path.join(blocker, 'sessions'));
     await store.release();
   });
 });

@@ -110,6 +110,13 @@ export class LibraryProcess {
     );
   }
 
+  /** Session Present of each connection of a client, oldest first. */
+  sessionsPresent(clientId: string): (boolean | undefined)[] {
+    return this.events.flatMap((event) =>
+      event.event === 'connected' && event.clientId === clientId ? [event.sessionPresent] : [],
+    );
+  }
+
   /** Errors of stores, publishes and discarded messages, and what recovery had to repair beyond a torn tail. */
   errors(): string[] {
     return this.events.flatMap((event) => {

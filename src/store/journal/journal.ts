@@ -26,12 +26,12 @@ import type { FileSystem } from '../file-system';
 import { removeIfExists } from '../files';
 import type { Scheduler } from '../scheduler';
 import type { SyncLimiter } from '../sync-limiter';
-import { JournalKey } from './format';
+import { JournalKey, SEGMENT_HEADER_BYTES } from './format';
 import { JournalReader } from './reader';
 import { scanJournal } from './recovery';
 import { Reserve } from './reserve';
 import { chooseSegments } from './segment-choice';
-import { JournalCounters, SegmentFile } from './segment-file';
+import { isNoSpace, JournalCounters, SegmentFile } from './segment-file';
 import { type FoundFile, findSegmentFiles } from './segment-files';
 import { type Segment, SegmentTable } from './segment-table';
 import { type Quarantine, setAside, takeOver } from './take-over';
@@ -141,15 +141,24 @@ export async function openJournal<R>(options: JournalOptions<R>): Promise<Opened
   const { number, path } = table.allot();
   const disk = { fileSystem, syncLimiter: options.syncLimiter, counters };
   const header = { uid: key.uid, epoch, number, attempt: 0, firstSequence: nextSequence, replacesFrom: nextSequence };
-  const active = await SegmentFile.create(disk, path, header);
+  const reserve = new Reserve(fileSystem, directory, options.reserveBytes ?? RESERVE_BYTES);
+  await reserve.measure();
+  let isFull = false;
+  const active = await SegmentFile.create(disk, path, header).catch(async (error: unknown) => {
+    // A full disk must not keep the queue from being drained.
+    if (!isNoSpace(error) || !(await reserve.shrink(SEGMENT_HEADER_BYTES))) throw error;
+    isFull = true;
+    return await SegmentFile.create(disk, path, header);
+  });
   segments.push({ number, path, firstSequence: nextSequence, length: active.end });
 
-  const reserve = new Reserve(fileSystem, directory, options.reserveBytes ?? RESERVE_BYTES);
   const removable = leftovers.map((file) => file.path).filter((leftover) => !pinned.has(leftover));
   const journal = new Journal(options, key, table, active, counters, reserve, nextSequence, removable);
-  await reserve.fill().catch((error: unknown) => {
-    notices.push({ level: 'warn', text: `No room could be reserved in ${directory}: ${String(error)}` });
-  });
+  if (!isFull) {
+    await reserve.fill().catch((error: unknown) => {
+      notices.push({ level: 'warn', text: `No room could be reserved in ${directory}: ${String(error)}` });
+    });
+  }
   return { journal, records: scan.records, notices };
 }
 
@@ -243,9 +252,9 @@ export class Journal<R> {
     return this.#reader.read(after, maxBytes);
   }
 
-  /** Where the journal stands, without the segments that hold nothing at or above `neededFrom`. */
-  position(neededFrom = 0): JournalPosition {
-    return this.#table.position(this.#key.uid, neededFrom);
+  /** Where the journal stands, with all its segments. */
+  position(): JournalPosition {
+    return this.#table.position(this.#key.uid, 0);
   }
 
   /** Resolves when all records up to `sequence` are on the disk, whatever the durability. */
@@ -265,17 +274,18 @@ export class Journal<R> {
   ): Promise<void> {
     const result = this.#checkpoint.then(async () => {
       await this.synced(stateSequence);
-      const from = Math.min(neededFrom, stateSequence + 1);
-      await write(this.position(from));
-      await this.release(from);
+      // Exactly what the written position leaves out is removed: meanwhile more may have become superfluous.
+      const dead = this.#table.dead(Math.min(neededFrom, stateSequence + 1));
+      await write(this.#table.position(this.#key.uid, dead.length));
+      await this.#release(dead);
     });
     this.#checkpoint = result.catch(() => undefined);
     return result;
   }
 
-  /** Removes segments, from the front, that hold nothing at or above `neededFrom`. Only after a snapshot that says so. */
-  async release(neededFrom: number): Promise<void> {
-    const dead = this.#table.segments.splice(0, this.#table.deadCount(neededFrom));
+  /** Removes segments that the newest snapshot does not list any more. */
+  async #release(dead: readonly Segment[]): Promise<void> {
+    this.#table.segments.splice(0, dead.length);
     const paths = [...this.#removable, ...dead.map((segment) => segment.path)];
     this.#removable = [];
     for (const path of paths) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
 import type { FileSystem } from '../file-system';
+import { ifExists } from '../files';
 import { isNoSpace } from './segment-file';
 
 export const RESERVE_NAME = 'reserve';
@@ -32,16 +33,15 @@ export class Reserve {
   }
 
   /**
-   * Brings the file to its full size. Random bytes: a compressing file system would store zeros in nothing.
+   * Brings the file to its full size; an earlier one is measured first. Random bytes: a compressing file system would store zeros in nothing.
    * A full disk is not an error: it keeps what it got and is filled the next time.
    * @throws Error of the system other than ENOSPC.
    */
   async fill(): Promise<void> {
     if (this.#bytesMax === 0) return;
-    const names = await this.#fileSystem.list(path.dirname(this.#path));
-    const file = await this.#fileSystem.open(this.#path, names.includes(RESERVE_NAME) ? 'write' : 'create');
+    const exists = await this.measure();
+    const file = await this.#fileSystem.open(this.#path, exists ? 'write' : 'create');
     try {
-      this.#bytes = await file.size();
       while (this.#bytes < this.#bytesMax) {
         const chunk = randomBytes(Math.min(STEP_BYTES, this.#bytesMax - this.#bytes));
         const count = await file.write(chunk, 0, chunk.length, this.#bytes);
@@ -55,12 +55,19 @@ export class Reserve {
     }
   }
 
-  /** Gives back at least `bytes`, or all that is left. Resolves to false when there was nothing to give. */
+  /** Finds out what an earlier instance left. Resolves to whether there is a file at all. */
+  async measure(): Promise<boolean> {
+    const status = await ifExists(this.#fileSystem.status(this.#path));
+    this.#bytes = status?.size ?? 0;
+    return status !== undefined;
+  }
+
+  /** Gives back at least `bytes` in whole steps, or all that is left. Resolves to false when there was nothing to give. */
   async shrink(bytes: number): Promise<boolean> {
     if (this.#bytes === 0) return false;
     const file = await this.#fileSystem.open(this.#path, 'write');
     try {
-      const given = Math.ceil(bytes / STEP_BYTES) * STEP_BYTES;
+      const given = Math.max(1, Math.ceil(bytes / STEP_BYTES)) * STEP_BYTES;
       const left = Math.max(0, this.#bytes - given);
       await file.truncate(left);
       this.#bytes = left;

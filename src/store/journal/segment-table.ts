@@ -67,18 +67,19 @@ export class SegmentTable {
     return next === undefined || next === segment ? Number.POSITIVE_INFINITY : next.firstSequence;
   }
 
-  /** How many segments at the front hold nothing at or above `neededFrom`. */
-  deadCount(neededFrom: number): number {
+  /** The segments at the front that hold nothing at or above `neededFrom`. */
+  dead(neededFrom: number): Segment[] {
     let count = 0;
     while (count + 1 < this.segments.length && this.segmentAt(count + 1).firstSequence <= neededFrom) count++;
-    return count;
+    return this.segments.slice(0, count);
   }
 
-  position(uid: Buffer, neededFrom: number): JournalPosition {
+  /** Without the first `skipped` segments. */
+  position(uid: Buffer, skipped: number): JournalPosition {
     return {
       uid,
       epoch: this.#epoch,
-      segments: this.segments.slice(this.deadCount(neededFrom)).map((segment) => ({
+      segments: this.segments.slice(skipped).map((segment) => ({
         number: segment.number,
         firstSequence: segment.firstSequence,
         length: segment === this.active ? 0 : segment.length,

@@ -276,13 +276,17 @@ export class JournalWriter<R> {
         await this.#writeBatches(this.#active, group);
         return;
       } catch (error) {
-        const bytes = group.reduce((sum, batch) => sum + batch.length, 0);
-        const mayUseReserve = isNoSpace(error) && !group.some((batch) => batch.hasMessages);
-        if (mayUseReserve && (await this.#options.reserve.shrink(bytes))) continue;
+        if (await this.#mayRetry(error, group)) continue;
         await this.#cutBack();
         throw error;
       }
     }
+  }
+
+  /** True when the disk was full and the reserve gave room for `batches`, which must not add messages to it. */
+  async #mayRetry(error: unknown, batches: readonly Batch<R>[]): Promise<boolean> {
+    if (!isNoSpace(error) || batches.some((batch) => batch.hasMessages && batch.last > this.#reported)) return false;
+    return await this.#options.reserve.shrink(batches.reduce((sum, batch) => sum + batch.length, 0));
   }
 
   /** Puts the batches behind the end of `segment` and moves the end when all are written. */
@@ -324,6 +328,17 @@ export class JournalWriter<R> {
 
   /** Moves on to a new segment that holds again what the abandoned one may have lost. */
   async #rewrite(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#rewriteOnce();
+        return;
+      } catch (error) {
+        if (!(await this.#mayRetry(error, this.#unsynced))) throw error;
+      }
+    }
+  }
+
+  async #rewriteOnce(): Promise<void> {
     const { disk, table, key, epoch } = this.#options;
     // Its number is lower than the one allotted here, and the order of numbers is the order of records.
     await this.#next.discard();

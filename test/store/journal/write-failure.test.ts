@@ -138,4 +138,31 @@ describe('a full disk', () => {
     await store.committed();
     await store.journal.close();
   });
+
+  it('that tells so only at the sync still takes state records', async () => {
+    const disk = new MemoryDisk();
+    const store = await TestStore.open(disk, { reserveBytes: 128 * 1024 });
+    disk.fail({ operation: 'sync', code: 'ENOSPC', times: 2 });
+    store.append(20, STATE);
+    await store.committed();
+    assert.deepEqual(store.failures, []);
+    assert.equal(disk.contents('/session/reserve').length, 64 * 1024);
+    await store.journal.close();
+  });
+
+  it('does not keep a session from being opened and drained', async () => {
+    const disk = new MemoryDisk();
+    const store = await TestStore.open(disk, { reserveBytes: 128 * 1024 });
+    for (let i = 0; i < 10; i++) store.append(900);
+    await store.committed();
+    await store.journal.close();
+    const full = disk.crash('process');
+    full.capacity = full.used;
+    const again = await TestStore.open(full, { reserveBytes: 128 * 1024 }, store);
+    assert.equal((await again.readAll()).length, 10);
+    again.append(20, STATE);
+    await again.committed();
+    await again.checkpoint(11);
+    await again.journal.close();
+  });
 });

@@ -92,7 +92,9 @@ const calls: { [name in Call]: (input: Calls[name]['arguments']) => Promise<Call
   async connect({ clientId }) {
     clientFor(clientId).connect();
   },
-  disconnect: ({ clientId }) => clientFor(clientId).disconnect(),
+  async disconnect({ clientId }) {
+    await clientFor(clientId).disconnect();
+  },
   async statistics({ clientId }) {
     return { ...clientFor(clientId).statistics() };
   },

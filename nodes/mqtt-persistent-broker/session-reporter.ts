@@ -1,0 +1,125 @@
+import { isUtf8 } from 'node:buffer';
+import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import type { DiscardedMessage, SessionClient } from '../../src/client/session-client';
+import { reasonCodeName } from '../../src/connection/reason-codes';
+import type { ConnectionEnd } from '../../src/connection/types';
+import { errorCode, SessionError } from '../../src/errors';
+import type { Report } from '../../src/session/effects';
+import type { Subscription } from '../../src/session/state';
+import { RepeatLimit } from '../shared/repeat-limit';
+import type { Translate } from '../shared/texts';
+
+/**
+ * Turns what a session and its connection tell into log lines and errors for Catch nodes. The same failure is logged once
+ * a minute; a failure to connect reaches Catch nodes once, until there was a connection or the reason changes.
+ */
+export class SessionReporter {
+  readonly #limit: RepeatLimit;
+  #reportedFailure: string | undefined;
+
+  constructor(
+    private readonly RED: NodeAPI,
+    private readonly node: Node,
+    private readonly translate: Translate,
+  ) {
+    this.#limit = new RepeatLimit((text, count) => node.warn(translate('repeated', { text, count })));
+  }
+
+  /** `address`: of the broker, with client id and without credentials. */
+  attach(client: SessionClient, address: string): void {
+    client.on('connected', () => this.#connected(address));
+    client.on('disconnected', (end, wasUp) => this.#disconnected(end, wasUp, address));
+    client.on('discarded', (discarded) => this.#discarded(discarded));
+    client.on('subscription', (subscription) => this.#subscriptionAnswered(subscription));
+    client.on('report', (report) => this.#report(report, address));
+    client.on('notice', ({ level, text }) => this.#log(level, text));
+    client.on('storeError', (error) => this.failed(error));
+    client.on('storeRecovered', () => this.node.log(this.translate('log.store-recovered')));
+  }
+
+  /** Something keeps the session from working: to the Catch nodes of all that use it, and into the log. */
+  failed(error: Error, msg: NodeMessage = {}): void {
+    this.node.error(error, msg);
+  }
+
+  close(): void {
+    this.#limit.close();
+  }
+
+  #connected(address: string): void {
+    this.#reportedFailure = undefined;
+    this.node.log(this.RED._('node-red:mqtt.state.connected', { broker: address }));
+  }
+
+  #disconnected(end: ConnectionEnd, wasUp: boolean, address: string): void {
+    if (wasUp) {
+      this.node.log(this.translate('log.disconnected', { broker: address, reason: this.#reason(end) }));
+      if (end.kind !== 'server-disconnect') return;
+    }
+    if (end.kind === 'ended' || end.error === undefined) return;
+    const key = `${errorCode(end.error)} ${end.reasonCode ?? end.error.message}`;
+    if (key === this.#reportedFailure) {
+      if (this.#limit.admit(key)) this.node.log(end.error.message);
+      else this.#limit.count(key, end.error.message);
+      return;
+    }
+    this.#reportedFailure = key;
+    this.#limit.admit(key);
+    this.failed(end.error);
+  }
+
+  #reason({ kind, reasonString, error }: ConnectionEnd): string {
+    if (kind === 'ended') return reasonString ?? this.translate('log.on-request');
+    return error?.message ?? kind;
+  }
+
+  /** Nobody waits for it any more: raised where the message was queued, or at the nodes of this session. */
+  #discarded({ message, error, observed }: DiscardedMessage): void {
+    if (observed) return;
+    const { topic, qos, retain, origin } = message;
+    const payload = isUtf8(message.payload) ? message.payload.toString() : message.payload;
+    const msg: NodeMessage = { topic, payload, qos, retain };
+    if (origin !== undefined) msg._msgid = origin.messageId;
+    const node = origin === undefined ? undefined : (this.RED.nodes.getNode(origin.node) as Node | null | undefined);
+    (node ?? this.node).error(error, msg);
+  }
+
+  #subscriptionAnswered({ filter, refusedWith }: Subscription): void {
+    if (refusedWith === undefined) return;
+    const reason = reasonCodeName('suback', refusedWith);
+    const text = this.translate('errors.subscription-refused', { topic: filter, reason });
+    this.failed(new SessionError('ERR_SUBSCRIPTION_REFUSED', text, { details: { filter, reasonCode: refusedWith } }), {
+      topic: filter,
+    });
+  }
+
+  #report(report: Report, address: string): void {
+    switch (report.kind) {
+      case 'session-lost':
+        this.node.warn(this.translate('log.session-lost', { ...report, broker: address }));
+        return;
+      case 'session-adopted':
+        this.node.log(this.translate('log.session-adopted', { broker: address }));
+        return;
+      case 'dropped-oldest':
+        this.#warnLimited(report.kind, this.translate('log.dropped-oldest', { count: report.count }));
+        return;
+      case 'quality-lowered':
+        this.#warnLimited(report.kind, this.translate('log.quality-lowered', { from: report.from, to: report.to }));
+        return;
+      default:
+        this.node.debug(JSON.stringify(report));
+    }
+  }
+
+  #warnLimited(key: string, text: string): void {
+    if (this.#limit.admit(key)) this.node.warn(text);
+    else this.#limit.count(key, text);
+  }
+
+  #log(level: 'info' | 'warn' | 'error', text: string): void {
+    if (level === 'info') this.node.log(text);
+    else if (level === 'warn') this.node.warn(text);
+    else this.node.error(text);
+  }
+}

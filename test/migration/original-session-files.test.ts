@@ -1,0 +1,145 @@
+import * as assert from 'node:assert/strict';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SessionClient } from '../../src/client/session-client';
+import { decodeMcpsV1 } from '../../src/mcps/v1';
+import { Recovery } from '../../src/session/recovery';
+import { Session } from '../../src/session/session';
+import { sessionCodec } from '../../src/session/session-codec';
+import { openSessionStore, type SessionStore } from '../../src/store/session-store';
+import { Mosquitto } from '../support/mosquitto';
+import { Observer } from '../support/observer';
+import { waitFor } from '../support/wait';
+
+const fixtures = join(__dirname, '..', 'fixtures', 'mcps-v1');
+const clientId = 'plant/line:1*"é"';
+
+describe('session files of the original implementation', () => {
+  let path: string;
+  let store: SessionStore;
+
+  beforeEach(async () => {
+    path = await mkdtemp(join(tmpdir(), 'original-'));
+    store = await openSessionStore({ path });
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await rm(path, { recursive: true, force: true });
+  });
+
+  it('are found by their content, migrated when opened, and then kept beside the session', async () => {
+    await copyFile(join(fixtures, 'plant-line.mcps'), join(path, '.mcp_any name at all'));
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    const { state, metadata, isNew, notices } = journal.recovered;
+    assert.equal(isNew, false);
+    assert.equal(metadata.createdAt, 1764000000001);
+    assert.equal(metadata.lastAccessAt, 1764000002000);
+    assert.equal(metadata.expiryInterval, 86400);
+    assert.deepEqual(
+      state.open.map(({ packetId, message }) => [packetId, message?.topic, message?.qos, message?.retain]),
+      [
+        [65535, 'gebäude/etage-1/zähler/7', 2, false],
+        [1, '日本/東京/気温', 1, true],
+      ],
+    );
+    assert.deepEqual(
+      state.subscriptions.map(({ filter, qos }) => [filter, qos]),
+      [
+        ['gebäude/etage-1/zähler/+', 1],
+        ['日本/東京/#', 2],
+      ],
+    );
+    assert.match(notices.map(({ text }) => text).join(), /migrated from .*2 subscriptions, 2 messages/);
+    await journal.close();
+
+    assert.equal((await readdir(path)).includes('.mcp_any name at all'), false);
+    const [summary] = await store.list();
+    const kept = await readFile(join(summary?.directory ?? '', 'original.mcps'));
+    assert.deepEqual(kept, await readFile(join(fixtures, 'plant-line.mcps')));
+    const again = await store.open(clientId, sessionCodec, undefined);
+    assert.equal(again.recovered.state.open.length, 2, 'the migrated session, not the file, is read again');
+    await again.close();
+  });
+
+  it('leave nothing half done: a damaged one stays where it is, and an error says so', async () => {
+    const whole = await readFile(join(fixtures, 'plant-line.mcps'));
+    await writeFile(join(path, '.mcp_plant'), whole.subarray(0, whole.length - 1));
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    assert.equal(journal.recovered.isNew, true);
+    assert.deepEqual(
+      journal.recovered.notices.map(({ level }) => level),
+      ['error'],
+    );
+    assert.match(journal.recovered.notices[0]?.text ?? '', /\.mcp_plant cannot be migrated/);
+    await journal.close();
+    assert.deepEqual(await readFile(join(path, '.mcp_plant')), whole.subarray(0, whole.length - 1));
+  });
+
+  it('of another client are left alone', async () => {
+    await copyFile(join(fixtures, 'plant-line.mcps'), join(path, '.mcp_plant'));
+    const journal = await store.open('somebody else', sessionCodec, undefined);
+    assert.deepEqual(journal.recovered.state.open, []);
+    await journal.close();
+    assert.equal((await readdir(path)).includes('.mcp_plant'), true);
+  });
+
+  it('are delivered: as new messages when the broker does not have the session', async () => {
+    await copyFile(join(fixtures, 'plant-line.mcps'), join(path, '.mcp_plant'));
+    const broker = await Mosquitto.start();
+    const observer = await Observer.start({ port: broker.port });
+    const connection = { url: broker.url, protocolVersion: 4, clean: false, keepalive: 60 } as const;
+    const client = new SessionClient({ clientId, store, connection });
+    try {
+      await client.open();
+      client.connect();
+      await waitFor(() => observer.messages.length >= 2, { what: 'both messages' });
+      assert.deepEqual(
+        observer.messages.map(({ topic, qos, dup }) => [topic, qos, dup]).sort(),
+        [
+          ['gebäude/etage-1/zähler/7', 2, false],
+          ['日本/東京/気温', 1, false],
+        ],
+      );
+      assert.deepEqual(observer.doubled(), []);
+    } finally {
+      await client.close();
+      await observer.stop();
+      await broker.remove();
+    }
+  });
+
+  it('are sent again with their identifiers and DUP when the broker still has the session', async () => {
+    const original = decodeMcpsV1(await readFile(join(fixtures, 'plant-line.mcps')));
+    const state = sessionCodec.migrate?.(original);
+    assert.ok(state);
+    const options = { maxInflight: 100, maxBytes: 1e9, whenFull: 'reject', onSessionLost: 'republish' } as const;
+    const session = new Session(new Recovery(state, []), { ...options, receiveMaximum: 100 }, 0);
+    session.connected(
+      {
+        address: 'mqtt://broker',
+        limits: {
+          protocolVersion: 4,
+          sessionPresent: true,
+          cleanStart: false,
+          receiveMaximum: undefined,
+          maximumQoS: 2,
+          retainAvailable: true,
+          maximumPacketSize: undefined,
+          topicAliasMaximum: 0,
+          wildcardSubscriptionAvailable: true,
+          subscriptionIdentifiersAvailable: true,
+          sharedSubscriptionAvailable: true,
+        },
+      },
+      0,
+    );
+    const sent = session.takeEffects(0).flatMap((effect) => (effect.type === 'send' ? [effect.packet] : []));
+    const published = sent.flatMap((packet) => (packet.cmd === 'publish' ? [[packet.messageId, packet.dup]] : []));
+    assert.deepEqual(published, [
+      [65535, true],
+      [1, true],
+    ]);
+  });
+});

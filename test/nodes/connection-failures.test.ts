@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { Mosquitto } from '../support/mosquitto';
+import { freePort } from '../support/ports';
+import { waitFor } from '../support/wait';
+import { catchNode, Flow, helperNode, outNode, session, tab, temporaryDirectory } from './flow';
+
+describe('a connection that cannot be made', () => {
+  let mosquitto: Mosquitto;
+  let flow: Flow | undefined;
+  before(async () => {
+    mosquitto = await Mosquitto.start({ credentials: { username: 'plant', password: 'right' } });
+  });
+  afterEach(() => flow?.stop());
+  after(() => mosquitto.remove());
+
+  const nodes = (broker: Record<string, unknown>) => [
+    tab,
+    ...session({ port: mosquitto.port, directory: temporaryDirectory(), ...broker }),
+    outNode('out', { topic: 'plant', qos: '1' }),
+    catchNode('catch', 'errors', ['out']),
+    helperNode('errors'),
+  ];
+
+  it('because nothing listens there is shown and reaches Catch once', async () => {
+    flow = await Flow.start(nodes({ port: await freePort() }));
+    const [caught] = await flow.messages('errors', 1);
+    assert.equal((caught as { error?: { code?: string } }).error?.code, 'ERR_BROKER_UNREACHABLE');
+    const status = await waitFor(
+      () => [flow?.status('out')].find((shown) => /ECONNREFUSED|unreachable/.test(shown?.text ?? '')),
+      {
+        what: 'the reason in the status',
+        detail: () => JSON.stringify(flow?.statuses),
+      },
+    );
+    assert.match(status.text ?? '', /^disconnected: /);
+    // The next attempts fail in the same way.
+    await waitFor(() => (flow?.statuses.filter(({ status: { state } }) => state === 'connecting').length ?? 0) >= 2, {
+      what: 'a second attempt',
+    });
+    assert.equal(flow.received('errors').length, 1);
+  });
+
+  for (const protocolVersion of [4, 5]) {
+    it(`because of wrong credentials is shown with the reason: MQTT ${protocolVersion}`, async () => {
+      flow = await Flow.start(nodes({ protocolVersion }), {
+        credentials: { broker: { user: 'plant', password: 'wrong' } },
+      });
+      const [caught] = await flow.messages('errors', 1);
+      const { code, message } = (caught as { error: { code: string; message: string } }).error;
+      assert.equal(code, 'ERR_BROKER_REFUSED');
+      assert.match(message, /user name or password|not authori[sz]ed/i);
+      assert.doesNotMatch(message, /wrong/);
+      const status = await flow.statusState('out', 'refused');
+      assert.match(status.text ?? '', /^disconnected: (bad user name or password|not authorized)/);
+    });
+  }
+
+  it('is made with the right credentials', async () => {
+    flow = await Flow.start(nodes({}), { credentials: { broker: { user: 'plant', password: 'right' } } });
+    const status = await flow.statusState('out', 'connected');
+    assert.deepEqual(
+      { fill: status.fill, shape: status.shape, text: status.text },
+      { fill: 'green', shape: 'dot', text: 'node-red:common.status.connected' },
+    );
+  });
+});
