@@ -14,7 +14,6 @@ export type SessionErrorCode =
   | 'ERR_CLIENT_ID'
   | 'ERR_CLIENT_ID_FILE'
   // journal
-  | 'ERR_JOURNAL_DAMAGED'
   | 'ERR_JOURNAL_CLOSED'
   | 'ERR_RECORD_INVALID'
   // broker

@@ -47,9 +47,9 @@ export interface SessionJournal<R> {
    */
   append(sequence: number, record: R): void;
   /**
-   * Reads messages of the queue (kinds with MESSAGE_KIND_BIT) with a sequence above `after`, in order, as far as they
+   * Reads messages of the queue (kinds with the high bit) with a sequence above `after`, in order, as far as they
    * are durable, until `maxBytes` are exceeded (at least one message if there is any). Empty: none (yet).
-   * @throws Error with code `ERR_JOURNAL_DAMAGED` (a segment unreadable) or the system's code.
+   * What is damaged is skipped and reported by the store. @throws the system's error.
    */
   read(after: number, maxBytes: number): Promise<StoredRecord<R>[]>;
   /**

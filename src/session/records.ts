@@ -23,8 +23,6 @@ export const RecordKind = {
   Enqueued: 0x81,
 } as const;
 
-export const MESSAGE_KIND_BIT = 0x80;
-
 /** A message enters the queue. Its record's sequence is the message's sequence from here on. */
 export interface EnqueuedRecord {
   kind: typeof RecordKind.Enqueued;

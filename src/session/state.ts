@@ -93,7 +93,7 @@ export interface OriginalSession {
 
 /** Converts records to bytes and back. The store calls it and knows nothing of what is inside. */
 export interface RecordCodec<R> {
-  /** One byte; kinds with `MESSAGE_KIND_BIT` are messages of the queue. */
+  /** One byte; kinds with the high bit (0x80) are messages of the queue. */
   kind(record: R): number;
   /** Exact number of body bytes that `write` will produce. */
   size(record: R): number;

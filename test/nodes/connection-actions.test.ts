@@ -28,10 +28,10 @@ describe('the actions connect and disconnect', () => {
     flow.input('out', { payload: 'stored' });
     await flow.messages('done', 1);
     await waitFor(() => flow?.status('out')?.queued === 1, { what: 'the message in the queue' });
-    flow.input('out', { action: 'connect' } as object);
+    flow.input('out', { action: 'connect' });
     await flow.messages('done', 2);
     await flow.statusState('out', 'connected');
-    flow.input('out', { action: 'disconnect' } as object);
+    flow.input('out', { action: 'disconnect' });
     await flow.messages('done', 3);
     await flow.statusState('out', 'disconnected');
     assert.deepEqual(flow.received('errors'), []);
@@ -39,15 +39,15 @@ describe('the actions connect and disconnect', () => {
 
   it('replace settings only while disconnected, or by force', async () => {
     flow = await Flow.start(nodes({ port: await freePort(), autoConnect: false }));
-    flow.input('out', { action: 'connect' } as object);
+    flow.input('out', { action: 'connect' });
     await flow.messages('errors', 1);
     assert.equal(flow.caught('errors')[0]?.error.code, 'ERR_BROKER_UNREACHABLE');
-    flow.input('out', { action: 'connect', broker: { port: mosquitto.port } } as object);
+    flow.input('out', { action: 'connect', broker: { port: mosquitto.port } });
     await waitFor(() => flow?.caught('errors').some(({ error }) => error.code === 'ERR_CONNECTED_ALREADY'), {
       what: 'the refusal',
       detail: () => JSON.stringify(flow?.received('errors')),
     });
-    flow.input('out', { action: 'connect', broker: { port: mosquitto.port, force: true } } as object);
+    flow.input('out', { action: 'connect', broker: { port: mosquitto.port, force: true } });
     await flow.messages('done', 1);
     await flow.statusState('out', 'connected');
   });
@@ -55,11 +55,11 @@ describe('the actions connect and disconnect', () => {
   it('end in the last one wanted, however quickly they come', async () => {
     flow = await Flow.start(nodes({}));
     await flow.statusState('out', 'connected');
-    const force = { action: 'connect', broker: { keepalive: 30, force: true } } as object;
+    const force = { action: 'connect', broker: { keepalive: 30, force: true } };
     flow.input('out', { ...force });
     flow.input('out', { ...force });
-    flow.input('out', { action: 'disconnect' } as object);
-    flow.input('out', { action: 'connect' } as object);
+    flow.input('out', { action: 'disconnect' });
+    flow.input('out', { action: 'connect' });
     await waitFor(() => (flow ? flow.received('done').length + flow.received('errors').length : 0) === 4, {
       what: 'each action to be answered once',
       detail: () => JSON.stringify([flow?.received('done'), flow?.received('errors')]),

@@ -37,7 +37,7 @@ describe('an in node that subscribes at run time', () => {
       flow.input('in', {
         action: 'subscribe',
         topic: ['plant/a', { topic: 'plant/b', qos: 1, datatype: 'base64' }],
-      } as object);
+      });
       const [subscribed] = await flow.messages('done', 1);
       const options = protocolVersion === 5 ? { rh: 0, rap: true } : {};
       const expected = [
@@ -51,22 +51,22 @@ describe('an in node that subscribes at run time', () => {
 
       // What comes meanwhile collects at the broker.
       const publisher = await Publisher.start({ port: mosquitto.port });
-      await publisher.publish('plant/b', 'two', { qos: 1 });
+      await publisher.publish('plant/b', 'two', 1);
       await publisher.stop();
 
       flow = await Flow.start(nodes(directory, protocolVersion));
       assert.equal((await flow.messages('received', 1))[0]?.payload, Buffer.from('two').toString('base64'));
-      flow.input('in', { action: 'getSubscriptions' } as object);
+      flow.input('in', { action: 'getSubscriptions' });
       const list = await flow.messages('received', 2);
       assert.deepEqual(list[1]?.payload, expected);
       assert.equal(list[1]?.topic, 'subscriptions');
 
-      flow.input('in', { action: 'unsubscribe', topic: 'plant/b' } as object);
-      flow.input('in', { action: 'getSubscriptions' } as object);
+      flow.input('in', { action: 'unsubscribe', topic: 'plant/b' });
+      flow.input('in', { action: 'getSubscriptions' });
       const remaining = await flow.messages('received', 3);
       assert.deepEqual(remaining[2]?.payload, expected.slice(0, 1));
-      flow.input('in', { action: 'unsubscribe', topic: true } as object);
-      flow.input('in', { action: 'getSubscriptions' } as object);
+      flow.input('in', { action: 'unsubscribe', topic: true });
+      flow.input('in', { action: 'getSubscriptions' });
       assert.deepEqual((await flow.messages('received', 4))[3]?.payload, []);
     });
   }
@@ -75,10 +75,10 @@ describe('an in node that subscribes at run time', () => {
     flow = await Flow.start(nodes(temporaryDirectory()));
     await flow.statusState('in', 'connected');
     flow.input('in', { topic: 'plant/a' });
-    flow.input('in', { action: 'jump', topic: 'plant/a' } as object);
-    flow.input('in', { action: 'subscribe', topic: 5 } as object);
-    flow.input('in', { action: 'subscribe', topic: ['plant/good', 'plant/#/bad'] } as object);
-    flow.input('in', { action: 'subscribe', topic: { topic: '$share/group/plant', nl: true } } as object);
+    flow.input('in', { action: 'jump', topic: 'plant/a' });
+    flow.input('in', { action: 'subscribe', topic: 5 });
+    flow.input('in', { action: 'subscribe', topic: ['plant/good', 'plant/#/bad'] });
+    flow.input('in', { action: 'subscribe', topic: { topic: '$share/group/plant', nl: true } });
     await flow.messages('errors', 5);
     assert.deepEqual(
       flow
@@ -87,7 +87,7 @@ describe('an in node that subscribes at run time', () => {
         .sort(),
       ['ERR_ACTION', 'ERR_ACTION', 'ERR_FILTER', 'ERR_FILTER', 'ERR_SUBSCRIPTION'],
     );
-    flow.input('in', { action: 'getSubscriptions' } as object);
+    flow.input('in', { action: 'getSubscriptions' });
     assert.deepEqual((await flow.messages('received', 1))[0]?.payload, []);
   });
 });

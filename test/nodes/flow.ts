@@ -97,8 +97,8 @@ export class Flow {
   }
 
   /** Sends a message into a node. */
-  input(id: string, msg: NodeMessage): void {
-    this.node(id).receive(msg);
+  input(id: string, msg: Record<string, unknown>): void {
+    this.node(id).receive(msg as NodeMessage);
   }
 
   received(id: string): NodeMessage[] {

@@ -1,5 +1,5 @@
 import { SessionError } from '../../src/errors';
-import { MESSAGE_KIND_BIT } from '../../src/session/records';
+import { MESSAGE_KIND_BIT } from '../../src/store/journal/format';
 import type { RecordCodec } from '../../src/session/state';
 
 /** A record for tests of storage, which knows bytes and not what they mean. */

@@ -1,6 +1,5 @@
-import { MESSAGE_KIND_BIT } from '../../session/records';
 import type { RecordCodec } from '../../session/state';
-import { BATCH_HEADER_BYTES, type JournalKey, RECORD_HEADER_BYTES, sealRecord } from './format';
+import { BATCH_HEADER_BYTES, type JournalKey, MESSAGE_KIND_BIT, RECORD_HEADER_BYTES, sealRecord } from './format';
 
 const BUFFER_BYTES_MIN = 16 * 1024;
 /** A batch takes further records up to this size; a single record may be larger. */

@@ -19,6 +19,8 @@ import { SessionError } from '../../errors';
  */
 export const SEGMENT_HEADER_BYTES = 64;
 export const BATCH_HEADER_BYTES = 32;
+/** Kinds of records with this bit are messages of the queue, the only ones that are read back in order. */
+export const MESSAGE_KIND_BIT = 0x80;
 /** Framing of one record; its size on disk is this and the body. */
 export const RECORD_HEADER_BYTES = 17;
 

@@ -1,10 +1,9 @@
 import type { StoredRecord } from '../../client/ports';
 import { errorCode } from '../../errors';
-import { MESSAGE_KIND_BIT } from '../../session/records';
 import type { RecordCodec } from '../../session/state';
 import type { FileSystem, OpenFile } from '../file-system';
 import { ifExists } from '../files';
-import { decodeSegmentHeader, type JournalKey, SEGMENT_HEADER_BYTES } from './format';
+import { decodeSegmentHeader, type JournalKey, MESSAGE_KIND_BIT, SEGMENT_HEADER_BYTES } from './format';
 import { SegmentScanner } from './scanner';
 import type { Segment, SegmentTable } from './segment-table';
 

@@ -37,7 +37,7 @@ function clientFor(clientId: string): SessionClient {
 
 function payloadOf(topic: string, sequence: number, bytes = 0): Buffer {
   const text = `{"stream":"${topic}","seq":${sequence}`;
-  const fill = Math.max(0, bytes - text.length - 1 - 9);
+  const fill = Math.max(0, bytes - text.length - `,"fill":""}`.length);
   return Buffer.from(fill > 0 ? `${text},"fill":"${'.'.repeat(fill)}"}` : `${text}}`);
 }
 

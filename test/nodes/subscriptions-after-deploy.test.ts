@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { Mosquitto } from '../support/mosquitto';
+import { waitFor } from '../support/wait';
+import { Flow, type FlowNode, helperNode, inNode, session, tab, temporaryDirectory } from './flow';
+
+interface Listed {
+  topic: string;
+  active: boolean;
+  state: string;
+}
+
+describe('subscriptions after a deploy', () => {
+  let mosquitto: Mosquitto;
+  let flow: Flow | undefined;
+  before(async () => {
+    mosquitto = await Mosquitto.start();
+  });
+  afterEach(() => flow?.stop());
+  after(() => mosquitto.remove());
+
+  const nodes = (autoUnsubscribe: boolean, clientid: string): FlowNode[] => [
+    tab,
+    ...session({ port: mosquitto.port, directory: temporaryDirectory(), autoUnsubscribe, clientid }),
+    inNode('one', 'plant/one', 'received'),
+    inNode('two', 'plant/two', 'received'),
+    {
+      id: 'admin',
+      type: 'mqtt-session-admin',
+      z: 'tab',
+      x: 0,
+      y: 0,
+      broker: 'broker',
+      action: 'info',
+      wires: [['answers']],
+    },
+    helperNode('received'),
+    helperNode('answers'),
+  ];
+
+  /** Asks until the subscriptions are as expected. */
+  async function subscriptions(expected: Record<string, string>): Promise<void> {
+    let last: unknown;
+    await waitFor(
+      async () => {
+        const count = flow?.received('answers').length ?? 0;
+        flow?.input('admin', {});
+        const answers = await flow?.messages('answers', count + 1);
+        const { info } = answers?.at(-1)?.payload as { info: { subscriptions: Listed[] } };
+        last = Object.fromEntries(info.subscriptions.map(({ topic, state }) => [topic, state]));
+        return JSON.stringify(last) === JSON.stringify(expected);
+      },
+      { what: JSON.stringify(expected), detail: () => JSON.stringify(last) },
+    );
+  }
+
+  it('of a disabled node are inactive, and come back with it', async () => {
+    const all = nodes(true, 'disable');
+    flow = await Flow.start(all);
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+    await flow.deploy(
+      all.map((node) => (node.id === 'two' ? { ...node, d: true } : node)),
+      'nodes',
+    );
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'inactive' });
+    await flow.deploy(all, 'nodes');
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+  });
+
+  it('of a deleted node are removed', async () => {
+    const all = nodes(true, 'delete');
+    flow = await Flow.start(all);
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+    await flow.deploy(
+      all.filter(({ id }) => id !== 'two'),
+      'nodes',
+    );
+    await subscriptions({ 'plant/one': 'active' });
+  });
+
+  it('of a deleted node stay when autoUnsubscribe is off', async () => {
+    const all = nodes(false, 'keep');
+    flow = await Flow.start(all);
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+    await flow.deploy(
+      all.filter(({ id }) => id !== 'two'),
+      'nodes',
+    );
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+  });
+
+  it('follow a changed topic', async () => {
+    const all = nodes(true, 'change');
+    flow = await Flow.start(all);
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+    await flow.deploy(
+      all.map((node) => (node.id === 'two' ? { ...node, topic: 'plant/three' } : node)),
+      'nodes',
+    );
+    await subscriptions({ 'plant/one': 'active', 'plant/three': 'active' });
+  });
+
+  it('of a broker node whose nodes are all gone stay, and it disconnects', async () => {
+    const all = nodes(true, 'alone');
+    flow = await Flow.start(all);
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+    await flow.deploy(
+      all.map((node) => (node.type === 'mqtt-persistent-in' ? { ...node, d: true } : node)),
+      'nodes',
+    );
+    await waitFor(
+      async () => {
+        const count = flow?.received('answers').length ?? 0;
+        flow?.input('admin', {});
+        const answers = await flow?.messages('answers', count + 1);
+        return !(answers?.at(-1)?.payload as { info: { connected: boolean } }).info.connected;
+      },
+      { what: 'the connection to be closed' },
+    );
+    assert.equal(flow.received('received').length, 0);
+  });
+});
