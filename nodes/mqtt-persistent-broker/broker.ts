@@ -10,6 +10,8 @@ import { type SessionStatus, sessionStatus } from '../shared/status';
 import { StatusReporter } from '../shared/status-reporter';
 import type { StoreSettings } from '../shared/store-settings';
 import { runtimeTexts, type Translate } from '../shared/texts';
+import { clearAtBroker } from './clear-at-broker';
+import { ConnectionControl } from './connection-control';
 import { PendingPublishes } from './pending-publishes';
 import { flowFileSubscribers, isPresent, subscriptionFate } from './reconcile';
 import { type HostedSession, SessionHost, sessionClaims } from './session-host';
@@ -38,20 +40,11 @@ export interface BrokerParts {
 
 const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 
-interface ConnectWaiter {
-  resolve(): void;
-  reject(error: Error): void;
-}
-
-/**
- * The session of a broker node, and its connection as the nodes and the deploys want it.
- *
- * What is wanted is kept in a few flags; `#align` brings the connection in line with them, one call after the other. So
- * no sequence of connect, disconnect and deploy can leave it in between.
- */
+/** The session of a broker node: what its in, out and admin nodes work with. */
 export class Broker implements LiveSession {
   readonly #users = new Map<string, SessionUser>();
   readonly #host: SessionHost;
+  readonly #connection: ConnectionControl;
   readonly #lifecycle: FlowLifecycle;
   readonly #stopListening: () => void;
   readonly #status: StatusReporter;
@@ -60,13 +53,7 @@ export class Broker implements LiveSession {
   readonly #reporter: SessionReporter;
   readonly #pending = new PendingPublishes();
   #settings: BrokerSettings;
-  /** By autoConnect or the last connect or disconnect action. */
-  #wanted: boolean;
-  /** An administrator connected it although no in or out node uses it. */
-  #wantedWithoutUsers = false;
   #isOpen = false;
-  #waiters: ConnectWaiter[] = [];
-  #tasks: Promise<unknown> = Promise.resolve();
   #messagesAreDeleted = false;
 
   constructor(
@@ -78,7 +65,13 @@ export class Broker implements LiveSession {
     this.#translate = runtimeTexts(RED._);
     this.#reporter = new SessionReporter(RED, node, this.#translate);
     this.#settings = this.#settingsOf(config, this.#credentials);
-    this.#wanted = this.#settings.autoConnect;
+    this.#connection = new ConnectionControl(this.#settings.autoConnect, {
+      openClient: () => (this.#isOpen ? this.client : undefined),
+      isRunning: () => this.#lifecycle.running,
+      hasUsers: () => this.#users.size > 0,
+      failure: () => this.#host.failure,
+      failed: (error) => this.#reporter.failed(error),
+    });
     this.#host = new SessionHost(
       { ownerId: node.id, ownerName: node.name || node.id, store: parts.store, live: this },
       this.#hosted(),
@@ -179,34 +172,26 @@ export class Broker implements LiveSession {
    * while connected.
    * @throws SessionError `ERR_CONNECTED_ALREADY`, `ERR_DISCONNECTED`, or why the first attempt failed; attempts go on.
    */
-  async connect(overrides?: Record<string, unknown>): Promise<void> {
-    const connected = await this.#perform(async () => {
-      const active = this.#wanted && this.#hasUsers;
-      if (active && overrides === undefined) return undefined;
-      if (active && overrides?.force !== true) throw this.#connectedAlready();
+  connect(overrides?: Record<string, unknown>): Promise<void> {
+    return this.#connection.connect(async (isActive) => {
+      if (isActive && overrides === undefined) return false;
+      if (isActive && overrides?.force !== true) throw this.#connectedAlready();
       if (overrides !== undefined) await this.#replaceSettings(overrides);
-      this.#wanted = true;
-      this.#wantedWithoutUsers = this.#users.size === 0;
-      const connected = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
       this.#host.start();
-      const failure = this.#host.failure;
-      if (failure !== undefined) this.#rejectWaiters(failure);
-      return { connected };
+      return true;
     });
-    if (connected === undefined) return;
-    void this.#align();
-    await connected.connected;
   }
 
   /** The disconnect action: for all nodes, until the connect action or a deploy of the broker node. */
-  async disconnect(): Promise<void> {
-    this.#wanted = false;
-    this.#wantedWithoutUsers = false;
-    this.#rejectWaiters(new SessionError('ERR_DISCONNECTED', this.#translate('errors.disconnected')));
-    await this.#align();
+  disconnect(): Promise<void> {
+    return this.#connection.disconnect(new SessionError('ERR_DISCONNECTED', this.#translate('errors.disconnected')));
   }
 
   // Administration.
+
+  clearAtBroker(clientId: string): Promise<void> {
+    return clearAtBroker({ ...this.#settings.connection, clientId });
+  }
 
   async whileClosed<T>(work: () => Promise<T>): Promise<T> {
     this.#messagesAreDeleted = true;
@@ -223,13 +208,13 @@ export class Broker implements LiveSession {
     if (this.#host.store === undefined) await this.#host.ready();
     const { store } = this.#host;
     if (store === undefined) throw this.#host.failure ?? new SessionError('ERR_STORE_CLOSED', 'The store is closed.');
-    return { store, live: (clientId) => sessionClaims.find(store.path, clientId) };
+    return { store, live: (clientId) => sessionClaims.find(this.parts.store.path, clientId) };
   }
 
   /** Everything that was handed over is stored, `done` is called for it, and the session is closed. */
   async close(): Promise<void> {
     this.#stopListening();
-    this.#rejectWaiters(new SessionError('ERR_DISCONNECTED', this.#translate('errors.closed')));
+    this.#connection.attemptFailed(new SessionError('ERR_DISCONNECTED', this.#translate('errors.closed')));
     this.#status.close();
     await this.#host.close();
     this.#reporter.close();
@@ -243,11 +228,9 @@ export class Broker implements LiveSession {
       if (state.kind === 'opening' && state.error !== undefined) this.#cannotOpen(state.error);
       this.#status.touch();
     });
-    client.on('connected', () => {
-      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
-    });
+    client.on('connected', () => this.#connection.connected());
     client.on('disconnected', ({ kind, error }, wasUp) => {
-      if (!wasUp && kind !== 'ended' && error !== undefined) this.#rejectWaiters(error);
+      if (!wasUp && kind !== 'ended' && error !== undefined) this.#connection.attemptFailed(error);
     });
     for (const user of this.#users.values()) user.attach?.(client);
     this.#status.touch();
@@ -270,9 +253,8 @@ export class Broker implements LiveSession {
   }
 
   #flowsStarted(): void {
-    this.#wantedWithoutUsers = false;
     if (this.client !== undefined && this.#isOpen) this.#settle(this.client);
-    void this.#align();
+    void this.#connection.flowsStarted();
   }
 
   /** All nodes are there: subscriptions are brought in line with them, and what was held is let through. */
@@ -284,31 +266,13 @@ export class Broker implements LiveSession {
         if (!isPresent(id, present)) client.unsubscribe(id, subscription.filter);
       }
     }
-    client.reconcile((subscription) => subscriptionFate(subscription, present, autoUnsubscribe));
+    client.reconcile((subscription) => {
+      const fate = subscriptionFate(subscription, present, autoUnsubscribe);
+      // Without any user there will be no connection, and the session collects messages at the broker.
+      return fate === 'deactivate' && this.#users.size === 0 ? 'keep' : fate;
+    });
     client.release();
-    void this.#align();
-  }
-
-  get #hasUsers(): boolean {
-    return this.#users.size > 0 || this.#wantedWithoutUsers;
-  }
-
-  /** Brings the connection in line with what is wanted; called after every change of that. */
-  #align(): Promise<void> {
-    return this.#perform(async () => {
-      const { client } = this;
-      if (client === undefined || !this.#isOpen) return;
-      if (!this.#wanted) await client.disconnect();
-      else if (!this.#lifecycle.running) return;
-      else if (this.#hasUsers) client.connect();
-      else await client.disconnect();
-    }).catch((error: Error) => this.#reporter.failed(error));
-  }
-
-  #perform<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#tasks.then(task);
-    this.#tasks = result.catch(() => undefined);
-    return result;
+    void this.#connection.align();
   }
 
   /** The session of another client id is another one: what was subscribed at run time stays with the first. */
@@ -321,20 +285,16 @@ export class Broker implements LiveSession {
   /** The client goes on trying. */
   #cannotOpen(error: Error): void {
     this.#host.cannotOpen(error);
-    this.#rejectWaiters(error);
+    this.#connection.attemptFailed(error);
   }
 
   /** No store or no client id; the host goes on trying. */
   #hostFailed(error: Error | undefined): void {
     if (error !== undefined) {
-      this.#rejectWaiters(error);
+      this.#connection.attemptFailed(error);
       this.#reporter.failed(error);
     }
     this.#status.touch();
-  }
-
-  #rejectWaiters(error: Error): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
   #connectedAlready(): SessionError {

@@ -137,6 +137,8 @@ export class SessionHost {
         return await work();
       } finally {
         await this.#begin();
+        // What stands in the way is reported elsewhere.
+        await this.ready().catch(() => undefined);
       }
     });
   }
@@ -179,12 +181,14 @@ export class SessionHost {
   }
 
   async #create(): Promise<void> {
-    const { ownerId, ownerName, live, store: storeSettings } = this.options;
-    this.#store ??= await sharedSessionStore(storeSettings.path, { durability: storeSettings.durability });
+    const { ownerId, store: storeSettings } = this.options;
     const { clientId: configured, ...hosted } = this.hosted;
+    // Before anything asynchronous: of two nodes with one client id it is always the later one that is refused.
+    if (configured !== undefined) this.#claim(configured);
+    this.#store ??= await sharedSessionStore(storeSettings.path, { durability: storeSettings.durability });
     const clientId = configured ?? (await this.#store.generateClientId(ownerId));
     if (this.#closing) return;
-    this.#releaseClaim = sessionClaims.claim(this.#store.path, clientId, ownerId, ownerName, live);
+    if (configured === undefined) this.#claim(clientId);
     const client = new SessionClient({
       ...hosted,
       clientId,
@@ -206,6 +210,12 @@ export class SessionHost {
         observer.failed?.(error as Error);
       }
     }
+  }
+
+  #claim(clientId: string): void {
+    const { ownerId, ownerName, live, store } = this.options;
+    this.#releaseClaim?.();
+    this.#releaseClaim = sessionClaims.claim(store.path, clientId, ownerId, ownerName, live);
   }
 
   /** Also called when the client was closed before it could open its session. */

@@ -101,6 +101,9 @@ export class SessionReporter {
       case 'session-adopted':
         this.node.log(this.translate('log.session-adopted', { broker: address }));
         return;
+      case 'session-expired':
+        this.node.warn(this.translate('log.session-expired', { seconds: report.expiryInterval }));
+        return;
       case 'dropped-oldest':
         this.#warnLimited(report.kind, this.translate('log.dropped-oldest', { count: report.count }));
         return;

@@ -38,6 +38,7 @@ export interface BrokerSettings {
 const NEVER = 0xffffffff;
 const DEFAULT_PORT = 1883;
 const DEFAULT_KEEP_ALIVE_SECONDS = 60;
+const KEEP_ALIVE_SECONDS_MAX = 65_535;
 
 export function brokerSettings(
   config: BrokerConfig,
@@ -55,7 +56,10 @@ export function brokerSettings(
     url,
     protocolVersion,
     clean,
-    keepalive: Math.max(0, Math.trunc(numberOf(config.keepalive, DEFAULT_KEEP_ALIVE_SECONDS))),
+    keepalive: Math.min(
+      KEEP_ALIVE_SECONDS_MAX,
+      Math.max(0, Math.trunc(numberOf(config.keepalive, DEFAULT_KEEP_ALIVE_SECONDS))),
+    ),
     transport,
     ...loginOf(credentials, protocolVersion),
   };

@@ -2,6 +2,7 @@ import type { Node, NodeMessage } from 'node-red';
 import type { MessageHandler } from '../../src/client/router';
 import type { Datatype } from '../shared/payload';
 import { inboundMsg } from '../shared/received-message';
+import { handedOver } from './handed-over';
 
 /** Makes the handlers that give received messages to the flow behind an in node, decoded as `datatype`. */
 export function deliverTo(
@@ -15,9 +16,11 @@ export function deliverTo(
     try {
       if ('problem' in result) node.error(translate(`node-red:mqtt.errors.${result.problem}`), msg);
       else node.send(msg);
+      return handedOver();
     } catch (error) {
       // With synchronous delivery a node behind this one may throw; the message is the flow's all the same.
       node.error(error, msg);
+      return undefined;
     }
   };
 }

@@ -33,8 +33,8 @@ const ACTIONS: Readonly<Record<string, AdminAction>> = {
   exists: async ({ context, clientId }) => ({ exists: await sessionExists(context, clientId) }),
   info: async ({ context, clientId }) => ({ info: await describeSession(context, clientId) }),
   list: async ({ context }) => ({ sessions: await listSessions(context) }),
-  delete: async ({ context, clientId }) => {
-    await deleteSession(context, clientId);
+  delete: async ({ context, clientId, msg }) => {
+    await deleteSession(context, clientId, { clearAtBroker: msg.clearAtBroker === true });
     return {};
   },
   stats: async ({ context, clientId }) => ({ stats: sessionStatistics(context, clientId) }),

@@ -61,7 +61,8 @@ export function sessionStatus(facts: StatusFacts, translate: Translate): Session
     return { fill: 'yellow', shape: 'ring', text: `${KEY}connecting`, state: 'connecting', queued: stored };
   }
   const end = state?.kind === 'open' && state.link.kind === 'waiting' ? state.end : undefined;
-  const reason = end === undefined ? undefined : shortReason(end, facts.protocolVersion, translate);
+  const contested = state?.kind === 'open' && state.contested ? translate('status.contested') : undefined;
+  const reason = contested ?? (end === undefined ? undefined : shortReason(end, facts.protocolVersion, translate));
   const count = stored === 0 ? undefined : translate('status.queued', { count: stored });
   const details = [reason, count].filter((detail) => detail !== undefined);
   const text = details.length === 0 ? `${KEY}disconnected` : `disconnected: ${details.join(', ')}`;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as http from 'node:http';
 import { listen } from './ports.mjs';
 
-const BODY_BYTES_MAX = 1024 * 1024;
+const BODY_BYTES_MAX = 4 * 1024 * 1024;
 const MESSAGES_MAX = 100_000;
 
 async function jsonBody(request) {

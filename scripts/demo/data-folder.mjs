@@ -94,6 +94,11 @@ export class DataFolder {
       editorTheme: { tours: false, page: { title: 'Persistent MQTT' }, header: { title: 'Persistent MQTT' } },
     };
     await fs.writeFile(this.settings, `module.exports = ${JSON.stringify(settings, null, 2)};\n`);
+    // The editor's own settings, which a person may change: its tips would cover the steps in the info sidebar.
+    const users = this.#file('.config.users.json');
+    if ((await readIfThere(users)) === undefined) {
+      await writeJson(users, { _: { editor: { view: { 'view-show-tips': false } } } });
+    }
   }
 
   /** Our flow, unless a person changed it. What we wrote last is kept beside it, to tell. */

@@ -133,7 +133,7 @@ async function runDemo(options, data, program) {
     console.log(greeting({ url, brokerPort: broker.port, data: data.path, version }));
 
     const timer = reportCounter(counter);
-    cleanUp.push(() => clearInterval(timer));
+    cleanUp.push(async () => clearInterval(timer));
     const failure = await Promise.race([asked, nodeRed.supervise()]);
     if (failure !== undefined) {
       throw failure;
@@ -145,7 +145,8 @@ async function runDemo(options, data, program) {
     return 1;
   } finally {
     for (const step of cleanUp.reverse()) {
-      await step();
+      // One that fails must not keep the others from running: a process would be left behind.
+      await step().catch((error) => console.error(error.message));
     }
   }
 }

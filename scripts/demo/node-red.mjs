@@ -15,6 +15,7 @@ export class NodeRed {
   #options;
   #child;
   #output = '';
+  #started = false;
   #stopping = false;
   #whenGivenUp;
 
@@ -45,9 +46,11 @@ export class NodeRed {
     });
   }
 
-  /** SIGKILL: no close, no last write, as when the power of this process fails. */
+  /** SIGKILL: no close, no last write. While it is starting, as after a double click on the button, nothing happens. */
   kill() {
-    this.#child.kill('SIGKILL');
+    if (this.#started) {
+      this.#child.kill('SIGKILL');
+    }
   }
 
   /** Ends it as a service manager does, and by force when that takes too long. */
@@ -100,6 +103,7 @@ export class NodeRed {
       },
     );
     this.#child = child;
+    this.#started = false;
     this.#output = '';
     const logFile = fs.createWriteStream(log, { flags: 'a' });
     for (const stream of [child.stdout, child.stderr]) {
@@ -110,6 +114,7 @@ export class NodeRed {
     }
     child.once('close', () => logFile.end());
     await this.#whenStarted(child);
+    this.#started = true;
   }
 
   #whenStarted(child) {

@@ -36,14 +36,19 @@ export async function listSessions(context: AdminContext): Promise<SessionInfo[]
 
 /**
  * Deletes a session with all its messages. One that is in use is closed, deleted, and opened empty; what is published
- * meanwhile waits.
+ * meanwhile waits. With `clearAtBroker` the broker's session ends first; when that fails, nothing is deleted.
  * @throws SessionError `ERR_SESSION_UNKNOWN`; `ERR_SESSION_LOCKED` when another process has it.
  */
-export async function deleteSession(context: AdminContext, clientId: string): Promise<void> {
+export async function deleteSession(
+  context: AdminContext,
+  clientId: string,
+  { clearAtBroker = false }: { clearAtBroker?: boolean } = {},
+): Promise<void> {
+  const live = clearAtBroker ? liveSession(context, clientId) : context.live(clientId);
   const remove = async () => {
+    if (clearAtBroker) await live?.clearAtBroker(clientId);
     if (!(await context.store.delete(clientId))) throw unknown(context, clientId);
   };
-  const live = context.live(clientId);
   if (live === undefined) await remove();
   else await live.whileClosed(remove);
 }

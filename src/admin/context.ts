@@ -8,6 +8,11 @@ export interface LiveSession {
   /** Connects; resolves at CONNACK. @throws SessionError `ERR_DISCONNECTED` when it was disconnected meanwhile. */
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  /**
+   * Ends the session at the broker, by a connection with clean start. The stored session must be closed.
+   * @throws why the broker could not be reached.
+   */
+  clearAtBroker(clientId: string): Promise<void>;
   /** Closes the session, runs `work`, and opens it again; what is published meanwhile waits. */
   whileClosed<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -32,9 +32,20 @@ export class DeliveryGate {
     this.#holding = true;
   }
 
+  /** What was held goes first. A handler may hold again meanwhile; the rest waits then. */
   release(): void {
     this.#holding = false;
-    for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) this.handOver(next);
+    while (!this.#holding) {
+      const next = this.#held.shift();
+      if (next === undefined) break;
+      this.handOver(next);
+    }
+    if (this.#held.length === 0) this.#heldQoS0 = 0;
+  }
+
+  /** The session that delivered is gone; what it did not acknowledge comes again. */
+  clear(): void {
+    this.#held.clear();
     this.#heldQoS0 = 0;
   }
 }

@@ -162,13 +162,15 @@ export class Link {
     if (!wasUp && end.kind !== 'ended') this.counters.failures += 1;
     if (this.#wanted) {
       const delayMs = this.#backoff.next();
-      this.#setState({ kind: 'waiting', retryAt: this.scheduler.now() + delayMs });
+      this.#state = { kind: 'waiting', retryAt: this.scheduler.now() + delayMs };
       this.#cancelTimer = this.scheduler.after(delayMs, () => this.#attempt(), true);
     } else {
-      this.#setState({ kind: 'idle' });
+      this.#state = { kind: 'idle' };
     }
     for (const resolve of this.#whenIdle.splice(0)) resolve();
+    // First why it ended, then what comes next.
     this.events.down(end, wasUp);
+    this.events.state(this.#state);
   }
 
   #stood(): void {

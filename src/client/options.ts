@@ -1,5 +1,6 @@
 import type { Connect, ConnectionOptions, WillMessage } from '../connection/types';
 import type { Scheduler } from '../scheduler';
+import type { SessionOptions } from '../session/session';
 import type { SessionOpener } from './ports';
 
 export interface SessionClientOptions {
@@ -35,17 +36,24 @@ export interface ClientEnvironment {
   random: () => number;
 }
 
-export const DEFAULT_MAX_INFLIGHT = 100;
-export const DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
+const DEFAULT_MAX_INFLIGHT = 100;
+const DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
 export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 /** What we announce to an MQTT 5 broker: QoS 1 and 2 messages we take before we have acknowledged the first. */
 export const INBOUND_RECEIVE_MAXIMUM = 1_000;
-/** Publishes that may wait while the session is being opened. */
-export const EARLY_PUBLISHES_MAX = 10_000;
-/** How soon a session that could not be opened is tried again. */
-export const REOPEN_MS = 1_000;
 /** How long the close message may take to be answered before the connection is ended all the same. */
 export const GOODBYE_MS = 2_000;
 /** Bounds of how often the time of the last access is written down while a session that may expire is open. */
 export const ACCESS_NOTED_MIN_MS = 60_000;
 export const ACCESS_NOTED_MAX_MS = 3_600_000;
+
+/** What the session needs of the options, with defaults. */
+export function sessionOptions(options: SessionClientOptions): SessionOptions {
+  return {
+    maxInflight: options.maxInflight ?? DEFAULT_MAX_INFLIGHT,
+    maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
+    whenFull: options.whenFull ?? 'reject',
+    onSessionLost: options.onSessionLost ?? 'republish',
+    receiveMaximum: INBOUND_RECEIVE_MAXIMUM,
+  };
+}

@@ -1,5 +1,6 @@
 import { Fifo } from '../session/fifo';
 import type { AcknowledgementProperties } from '../session/packets';
+import type { UserCalls } from './user-calls';
 
 /** How the broker answered: PUBACK, or PUBREC and PUBCOMP. */
 export interface Acknowledgement {
@@ -16,20 +17,38 @@ export interface PublishObserver {
   acknowledged?(acknowledgement: Acknowledgement): void;
   /** It is not in the queue, or not any longer: refused, expired, dropped. The error's `code` says which. */
   failed?(error: Error): void;
+  /** In place of `acknowledged`: the client ended before the broker answered. It is stored; the next client delivers it. */
+  unanswered?(error: Error): void;
 }
 
 interface Pending {
   sequence: number;
+  bytes: number;
   observer: PublishObserver;
 }
 
 /** Publishers waiting for their message to be durable, in order, and those waiting for the broker. */
 export class PublishObservers {
   readonly #unstored = new Fifo<Pending>();
+  #unstoredBytes = 0;
   readonly #unacknowledged = new Map<number, PublishObserver>();
 
-  add(sequence: number, observer: PublishObserver): void {
-    this.#unstored.push({ sequence, observer });
+  constructor(private readonly calls: UserCalls) {}
+
+  /** Of all that wait for the disk, as given to `add`. */
+  get unstoredBytes(): number {
+    return this.#unstoredBytes;
+  }
+
+  add(sequence: number, bytes: number, observer: PublishObserver): void {
+    this.#unstored.push({ sequence, bytes, observer });
+    this.#unstoredBytes += bytes;
+  }
+
+  /** Sent at once, past the queue. */
+  sent(observer: PublishObserver): void {
+    this.calls.run(() => observer.stored?.());
+    this.calls.run(() => observer.acknowledged?.({ reasonCode: 0 }));
   }
 
   durable(sequence: number): void {
@@ -38,23 +57,23 @@ export class PublishObservers {
       head !== undefined && head.sequence <= sequence;
       head = this.#unstored.peek()
     ) {
-      this.#unstored.shift();
-      if (head.observer.acknowledged !== undefined) this.#unacknowledged.set(head.sequence, head.observer);
-      head.observer.stored?.();
+      const { observer } = head;
+      this.#shift();
+      if (observer.acknowledged !== undefined) this.#unacknowledged.set(head.sequence, observer);
+      this.calls.run(() => observer.stored?.());
     }
   }
 
-  /** @returns whether somebody was waiting. */
-  rejected(sequence: number, error: Error): boolean {
-    if (this.#unstored.peek()?.sequence !== sequence) return false;
-    this.#unstored.shift()?.observer.failed?.(error);
-    return true;
+  rejected(sequence: number, error: Error): void {
+    if (this.#unstored.peek()?.sequence !== sequence) return;
+    const rejected = this.#shift();
+    this.calls.run(() => rejected?.observer.failed?.(error));
   }
 
   acknowledged(sequence: number, acknowledgement: Acknowledgement): void {
     const observer = this.#unacknowledged.get(sequence);
     this.#unacknowledged.delete(sequence);
-    observer?.acknowledged?.(acknowledgement);
+    this.calls.run(() => observer?.acknowledged?.(acknowledgement));
   }
 
   /** @returns whether somebody was waiting for the broker's answer. */
@@ -62,14 +81,24 @@ export class PublishObservers {
     const observer = this.#unacknowledged.get(sequence);
     if (observer === undefined) return false;
     this.#unacknowledged.delete(sequence);
-    observer.failed?.(error);
+    this.calls.run(() => observer.failed?.(error));
     return true;
   }
 
-  /** The client is closing: who still waits for the disk will not hear from it. */
-  fail(error: Error): void {
-    for (let head = this.#unstored.shift(); head !== undefined; head = this.#unstored.shift())
-      head.observer.failed?.(error);
+  /** The client ends: who still waits for the disk will not hear from it, nor who waits for the broker. */
+  end(error: Error): void {
+    for (let head = this.#shift(); head !== undefined; head = this.#shift()) {
+      const { observer } = head;
+      this.calls.run(() => observer.failed?.(error));
+    }
+    const unanswered = [...this.#unacknowledged.values()];
     this.#unacknowledged.clear();
+    for (const observer of unanswered) this.calls.run(() => observer.unanswered?.(error));
+  }
+
+  #shift(): Pending | undefined {
+    const pending = this.#unstored.shift();
+    if (pending !== undefined) this.#unstoredBytes -= pending.bytes;
+    return pending;
   }
 }

@@ -11,7 +11,8 @@ export interface ReceivedMessage extends Message {
   redelivered: boolean;
 }
 
-export type MessageHandler = (message: ReceivedMessage) => void;
+/** Takes a message. With a promise as the answer, the message is acknowledged when that is settled. */
+export type MessageHandler = (message: ReceivedMessage) => void | Promise<void>;
 
 interface Subscriber {
   /** Who subscribes; one subscriber has each filter once. */

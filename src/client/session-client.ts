@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { openConnection } from '../connection/connection';
 import type { ConnackDetails, ConnectionEnd } from '../connection/types';
 import { SessionError } from '../errors';
@@ -8,73 +7,36 @@ import { elapsedSince } from '../session/elapsed';
 import type { Message, MessageOrigin, QoS } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
 import type { SessionRecord } from '../session/records';
-import { Recovery } from '../session/recovery';
+import type { Recovery } from '../session/recovery';
 import { Session } from '../session/session';
-import { sessionCodec } from '../session/session-codec';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
+import { ClientEmitter, type ClientState } from './client-events';
 import { DeliveryGate } from './delivery-gate';
-import { Link, type LinkState } from './link';
+import { EarlyPublishes } from './early-publishes';
+import { Link } from './link';
 import { assertMessage } from './message-check';
+import { SessionOpening } from './opening';
 import {
   ACCESS_NOTED_MAX_MS,
   ACCESS_NOTED_MIN_MS,
   type ClientEnvironment,
-  DEFAULT_MAX_BYTES,
-  DEFAULT_MAX_INFLIGHT,
   DEFAULT_MAX_RECONNECT_DELAY_MS,
-  EARLY_PUBLISHES_MAX,
   GOODBYE_MS,
   INBOUND_RECEIVE_MAXIMUM,
-  REOPEN_MS,
   type SessionClientOptions,
+  sessionOptions,
 } from './options';
 import type { SessionJournal } from './ports';
 import type { Acknowledgement, PublishObserver } from './publish-observers';
-import { formatUsers, type RememberedUsers, rememberedUsers } from './remembered-users';
-import { type MessageHandler, Router } from './router';
+import { rememberedUsers } from './remembered-users';
+import type { MessageHandler } from './router';
 import { SessionLoop } from './session-loop';
 import { type ClientStatistics, Counters, clientStatistics } from './statistics';
+import { Subscribers } from './subscribers';
 import { assertTopicFilter, isSharedFilter } from './topics';
 
-export type ClientState =
-  /** Not opened, or closed. */
-  | { kind: 'closed' }
-  /** The session is being opened, or cannot be (`error`) and is tried again. */
-  | { kind: 'opening'; error?: Error }
-  /**
-   * Open, with the state of the connection; `end` says why the last one ended. `contested`: another client seems to use
-   * our client id.
-   */
-  | { kind: 'open'; link: LinkState; end?: ConnectionEnd; contested: boolean };
-
-/** A message that was given up. `observed`: its publisher was told; otherwise nobody was waiting any more. */
-export interface DiscardedMessage {
-  message: Message & { sequence: number; origin?: MessageOrigin };
-  error: SessionError;
-  observed: boolean;
-}
-
-export interface SessionClientEvents {
-  state: [ClientState];
-  connected: [ConnectionLimits, ConnackDetails];
-  /** A connection, or an attempt to make one (`wasUp` false), ended. */
-  disconnected: [ConnectionEnd, boolean];
-  discarded: [DiscardedMessage];
-  subscription: [Subscription];
-  report: [Report];
-  /** What recovery found when the session was opened. */
-  notice: [{ level: 'info' | 'warn' | 'error'; text: string }];
-  /** The store cannot be opened, written or read. It is tried again; nothing stored is lost. */
-  storeError: [Error];
-  storeRecovered: [];
-}
-
-interface EarlyPublish {
-  message: Message;
-  origin: MessageOrigin | undefined;
-  observer: PublishObserver;
-}
+export type { ClientState, DiscardedMessage, SessionClientEvents } from './client-events';
 
 /**
  * An MQTT client whose session is on disk: what `publish` reported stored reaches the broker, through lost networks,
@@ -83,29 +45,38 @@ interface EarlyPublish {
  * `open` (locks and recovers the session) -> `connect` -> ... -> `close`. Publishing and subscribing work from
  * construction on; what comes before the session is open waits for it.
  */
-export class SessionClient extends EventEmitter<SessionClientEvents> {
+export class SessionClient extends ClientEmitter {
   readonly clientId: string;
   readonly #options: SessionClientOptions;
   readonly #environment: ClientEnvironment;
   readonly #link: Link;
-  readonly #router = new Router();
+  readonly #subscribers = new Subscribers();
   readonly #gate: DeliveryGate;
+  readonly #early = new EarlyPublishes(this.calls);
+  readonly #opening: SessionOpening;
   readonly #counters = new Counters();
   readonly #startedAt: number;
   #journal: SessionJournal<SessionRecord> | undefined;
   #loop: SessionLoop | undefined;
   #lastState: ClientState = { kind: 'closed' };
-  #opening: Promise<void> | undefined;
+  /** Between `open` and `close`. */
   #wanted = false;
+  #wasClosed = false;
+  #opened: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #wantsConnection = false;
-  #early: EarlyPublish[] = [];
-  readonly #notes = new Map<string, RememberedUsers>();
+  #wantsPause: boolean | undefined;
+  #goodbye: Promise<void> | undefined;
   #lastEnd: ConnectionEnd | undefined;
-  #cancelReopen: (() => void) | undefined;
+  /** A session that was lost is giving back its files. */
+  #givingBack: Promise<void> | undefined;
   #cancelAccess: (() => void) | undefined;
 
+  /** @throws SessionError `ERR_TOPIC` or `ERR_PAYLOAD` for a birth or close message that cannot be published. */
   constructor(options: SessionClientOptions) {
     super();
+    if (options.birth !== undefined) assertMessage(options.birth);
+    if (options.close !== undefined) assertMessage(options.close);
     this.clientId = options.clientId;
     this.#options = options;
     this.#environment = {
@@ -116,6 +87,18 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     };
     this.#startedAt = this.#environment.scheduler.now();
     this.#gate = new DeliveryGate((delivery) => this.#handOver(delivery));
+    this.#opening = new SessionOpening(
+      {
+        store: options.store,
+        clientId: options.clientId,
+        expiryInterval: options.expiryInterval,
+        scheduler: this.#environment.scheduler,
+      },
+      {
+        opened: (journal, recovery) => this.#start(journal, recovery),
+        failed: (error, isNew) => this.#openFailed(error, isNew),
+      },
+    );
     this.#link = new Link(
       this.#environment.connect,
       () => this.#connectionOptions(),
@@ -150,7 +133,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   }
 
   get paused(): boolean {
-    return this.#loop?.session.paused ?? false;
+    return this.#loop?.session.paused ?? this.#wantsPause ?? false;
   }
 
   /** Messages that left the queue and are not acknowledged, in their order. */
@@ -173,19 +156,20 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
   }
 
   /**
-   * Opens the stored session, creating it when there is none. Resolves when it is open. While it cannot be opened
-   * (locked by another process, path not writable) it is tried again every second and `storeError` tells why.
+   * Opens the stored session, creating it when there is none. Resolves when it is open, or when `close` came first. While
+   * it cannot be opened (locked by another process, path not writable) it is tried again every second and `storeError`
+   * tells why. A session that is being closed is closed first.
    */
   open(): Promise<void> {
     this.#wanted = true;
-    this.#opening ??= new Promise((resolve) => this.#tryOpen(resolve));
-    return this.#opening;
+    this.#opened ??= this.#closing === undefined ? this.#begin() : this.#reopen(this.#closing);
+    return this.#opened;
   }
 
   /** Connects as soon as the session is open, and again whenever the connection is lost, until `disconnect`. */
   connect(): void {
     this.#wantsConnection = true;
-    if (this.#loop !== undefined) this.#link.start();
+    this.#connectIfWanted();
   }
 
   /** Ends the connection; the session stays open and takes messages. A snapshot is made. */
@@ -193,34 +177,32 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     this.#wantsConnection = false;
     if (!options.force) await this.#sayGoodbye();
     await this.#link.stop(options);
-    await this.#loop?.checkpoint().catch((error: Error) => this.emit('storeError', error));
+    // It may have been asked for again meanwhile.
+    this.#connectIfWanted();
+    await this.#loop?.checkpoint().catch((error: Error) => this.tell('storeError', error));
   }
 
-  /** Disconnects, makes a snapshot and releases the session. What waited for the disk is stored before. */
-  async close(): Promise<void> {
+  /**
+   * Disconnects, makes a snapshot and releases the session. What waited for the disk is stored before.
+   * @throws the store's error when it could not be.
+   */
+  close(): Promise<void> {
     this.#wanted = false;
-    this.#cancelReopen?.();
-    this.#cancelAccess?.();
-    const closed = new SessionError('ERR_SESSION_CLOSED', `The session "${this.clientId}" was closed.`);
-    this.#failEarly(closed);
-    await this.disconnect();
-    const journal = this.#journal;
-    this.#journal = undefined;
-    try {
-      await journal?.close();
-    } finally {
-      this.#loop?.end(closed);
-      this.#loop = undefined;
-      this.#opening = undefined;
+    this.#opened = undefined;
+    this.#closing ??= this.#shutDown().finally(() => {
+      this.#closing = undefined;
       this.#stateChanged();
-    }
+    });
+    return this.#closing;
   }
 
   /**
    * Stores a message and sees to its delivery.
    * @returns when it is stored (default), or with `until: 'acknowledged'` when the broker has taken it.
-   * @throws SessionError `ERR_TOPIC`, `ERR_PAYLOAD`, `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`, `ERR_SESSION_CLOSED`, and with
-   * `until: 'acknowledged'` those of messages given up (`ERR_MESSAGE_...`); or the system's code of a failed write.
+   * @throws SessionError `ERR_TOPIC`, `ERR_PAYLOAD`, `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`,
+   * `ERR_SESSION_CLOSED`, `ERR_SESSION_LOST`, or the system's code of a failed write: the message is not stored. With
+   * `until: 'acknowledged'` also those of messages given up (`ERR_MESSAGE_...`), and `ERR_SESSION_CLOSED` or
+   * `ERR_SESSION_LOST` for a message that is stored but was not acknowledged before the end.
    */
   publish(
     message: Message,
@@ -230,7 +212,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
       const observer: PublishObserver =
         until === 'stored'
           ? { stored: () => resolve(undefined), failed: reject }
-          : { acknowledged: resolve, failed: reject };
+          : { acknowledged: resolve, failed: reject, unanswered: reject };
       this.enqueue(message, observer, origin);
     });
   }
@@ -246,10 +228,15 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
       this.#loop.publish(message, origin, observer);
       return;
     }
-    if (!this.#wanted && this.#opening !== undefined) throw this.#notOpen();
+    if (this.#wasClosed && !this.#wanted) throw this.#closedError();
     if (this.#lastState.kind === 'opening' && this.#lastState.error !== undefined) throw this.#lastState.error;
-    if (this.#early.length >= EARLY_PUBLISHES_MAX) throw this.#notOpen();
-    this.#early.push({ message, origin, observer });
+    if (this.#early.add(message, origin, observer)) return;
+    throw new SessionError(
+      'ERR_STORE_BUSY',
+      `The session "${this.clientId}" is still being opened, and ${this.#early.count} messages wait for it already. ` +
+        'Publish more slowly until it is open.',
+      { details: { clientId: this.clientId, count: this.#early.count } },
+    );
   }
 
   /**
@@ -271,20 +258,12 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
         `The shared subscription ${request.filter} cannot have No Local (MQTT-3.8.3-4).`,
       );
     }
-    this.#router.add(subscriber, request, handler);
-    if (note === undefined) this.#notes.get(request.filter)?.delete(subscriber);
-    else this.#notesFor(request.filter).set(subscriber, note);
-    this.#subscribeMerged(request.filter);
+    this.#subscribers.subscribe(subscriber, request, handler, note);
   }
 
   /** Ends a subscriber's interest in a filter; the last one's end unsubscribes at the broker, too, if `keep` is not set. */
   unsubscribe(subscriber: string, filter: string, { keep = false } = {}): void {
-    this.#router.remove(subscriber, filter);
-    if (keep) return;
-    const notes = this.#notesFor(filter);
-    notes.delete(subscriber);
-    if (this.#router.has(filter)) this.#subscribeMerged(filter);
-    else if (notes.size === 0) this.#loop?.unsubscribe(filter);
+    this.#subscribers.unsubscribe(subscriber, filter, keep);
   }
 
   /** Subscriptions that the session remembers for a subscriber, from this or an earlier process. */
@@ -297,7 +276,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   /** Filters that a subscriber has in this process. */
   filtersOf(subscriber: string): string[] {
-    return this.#router.filtersOf(subscriber);
+    return this.#subscribers.filtersOf(subscriber);
   }
 
   /**
@@ -306,12 +285,7 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
    * the broker until a subscriber returns) or `remove`.
    */
   reconcile(decide: (subscription: Subscription) => 'keep' | 'deactivate' | 'remove'): void {
-    for (const subscription of this.subscriptions()) {
-      if (this.#router.has(subscription.filter)) continue;
-      const decision = decide(subscription);
-      if (decision === 'deactivate') this.#loop?.deactivate(subscription.filter);
-      else if (decision === 'remove') this.#loop?.unsubscribe(subscription.filter);
-    }
+    this.#subscribers.reconcile(this.subscriptions(), decide);
   }
 
   /** Inbound messages wait, neither delivered nor acknowledged, until `release`. */
@@ -321,138 +295,127 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   release(): void {
     this.#gate.release();
-    if (this.#wantsConnection && this.#loop !== undefined) this.#link.start();
+    this.#connectIfWanted();
   }
 
   /** Stops sending; survives a restart. */
   pause(): void {
-    this.#loop?.pause(true);
+    this.#setPaused(true);
   }
 
   resume(): void {
-    this.#loop?.pause(false);
+    this.#setPaused(false);
   }
 
   /** Makes a snapshot now. @throws SessionError `ERR_SESSION_CLOSED`, or the store's error. */
   async save(): Promise<void> {
-    if (this.#loop === undefined) throw this.#notOpen();
+    if (this.#loop === undefined) throw this.#closedError();
     await this.#loop.checkpoint();
   }
 
-  /** The close message, if the broker answers soon enough. */
-  async #sayGoodbye(): Promise<void> {
+  #setPaused(paused: boolean): void {
+    if (this.#loop === undefined) this.#wantsPause = paused;
+    else this.#loop.pause(paused);
+  }
+
+  #connectIfWanted(): void {
+    if (this.#wanted && this.#wantsConnection && this.#loop !== undefined) this.#link.start();
+  }
+
+  /** The close message, once, if the broker answers soon enough. */
+  #sayGoodbye(): Promise<void> {
     const { close } = this.#options;
-    if (close === undefined || this.#loop === undefined || !this.connected) return;
-    const answered = this.#loop.sayGoodbye(close);
-    let cancel: (() => void) | undefined;
-    const patience = new Promise<void>((resolve) => {
-      cancel = this.#environment.scheduler.after(GOODBYE_MS, resolve, true);
+    if (close === undefined || this.#loop === undefined || !this.connected) return Promise.resolve();
+    const loop = this.#loop;
+    this.#goodbye ??= new Promise<void>((resolve) => {
+      const cancel = this.#environment.scheduler.after(GOODBYE_MS, resolve, true);
+      void loop.sayGoodbye(close).then(() => {
+        cancel();
+        resolve();
+      });
+    }).finally(() => {
+      this.#goodbye = undefined;
     });
-    await Promise.race([answered, patience]);
-    cancel?.();
+    return this.#goodbye;
   }
 
-  #tryOpen(resolve: () => void): void {
+  #begin(): Promise<void> {
     this.#setState({ kind: 'opening' });
-    this.#openSession().then(
-      () => resolve(),
-      (error: Error) => {
-        if (!this.#wanted) {
-          resolve();
-          return;
-        }
-        this.#setState({ kind: 'opening', error });
-        this.#failEarly(error);
-        this.emit('storeError', error);
-        this.#cancelReopen = this.#environment.scheduler.after(REOPEN_MS, () => this.#retryOpen(resolve), true);
-      },
-    );
+    return this.#opening.start();
   }
 
-  #retryOpen(resolve: () => void): void {
-    if (!this.#wanted) {
-      resolve();
-      return;
-    }
-    this.#openSession().then(
-      () => resolve(),
-      (error: Error) => {
-        this.#setState({ kind: 'opening', error });
-        this.#cancelReopen = this.#environment.scheduler.after(REOPEN_MS, () => this.#retryOpen(resolve), true);
-      },
-    );
+  async #reopen(closing: Promise<void>): Promise<void> {
+    // Whoever closed it is told when that fails.
+    await closing.catch(() => undefined);
+    if (this.#wanted) await this.#begin();
   }
 
-  async #openSession(): Promise<void> {
-    const { store, expiryInterval } = this.#options;
-    const journal = await store.open(this.clientId, sessionCodec, expiryInterval);
-    const { recovered } = journal;
+  #openFailed(error: Error, isNew: boolean): void {
+    this.#setState({ kind: 'opening', error });
+    this.#early.fail(error);
+    if (isNew) this.tell('storeError', error);
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#wasClosed = true;
+    this.#cancelAccess?.();
+    const closed = this.#closedError();
+    this.#early.fail(closed);
+    await this.#opening.stop();
+    await this.disconnect();
+    const loop = this.#loop;
+    const journal = this.#journal;
+    loop?.seal();
+    this.#detach();
     try {
-      const recovery = new Recovery(recovered.state, recovered.records);
-      recovered.records = [];
-      for (let read = recovery.nextRead(); read !== undefined; read = recovery.nextRead()) {
-        recovery.readDone(await journal.read(read.after, read.maxBytes));
-      }
-      if (!this.#wanted) throw this.#notOpen();
-      this.#start(journal, recovery);
-    } catch (error) {
-      await journal.close();
-      throw error;
+      await journal?.close();
+      await this.#givingBack;
+    } finally {
+      loop?.end(closed);
+      if (loop !== undefined) this.#counters.keep(loop.session, journal);
     }
-    for (const notice of recovered.notices) this.emit('notice', notice);
   }
 
   #start(journal: SessionJournal<SessionRecord>, recovery: Recovery): void {
-    const { maxInflight, maxBytes, whenFull, onSessionLost } = this.#options;
-    const session = new Session(
-      recovery,
-      {
-        maxInflight: maxInflight ?? DEFAULT_MAX_INFLIGHT,
-        maxBytes: maxBytes ?? DEFAULT_MAX_BYTES,
-        whenFull: whenFull ?? 'reject',
-        onSessionLost: onSessionLost ?? 'republish',
-        receiveMaximum: INBOUND_RECEIVE_MAXIMUM,
-      },
-      this.#environment.scheduler.now(),
-    );
-    const { lastAccessAt, expiryInterval } = journal.recovered.metadata;
-    const idleMs = elapsedSince(lastAccessAt, this.#environment.scheduler.now());
-    if (expiryInterval > 0 && idleMs > expiryInterval * 1000) {
+    const { metadata, notices } = journal.recovered;
+    const { expiryInterval } = metadata;
+    const now = this.#environment.scheduler.now();
+    const session = new Session(recovery, sessionOptions(this.#options), now);
+    if (expiryInterval > 0 && elapsedSince(metadata.lastAccessAt, now) > expiryInterval * 1000) {
       session.expire();
       this.#report({ kind: 'session-expired', expiryInterval });
     }
+    if (this.#wantsPause !== undefined) session.pause(this.#wantsPause);
+    this.#wantsPause = undefined;
     this.#journal = journal;
-    this.#loop = new SessionLoop(
+    const loop = new SessionLoop(
       session,
       journal,
-      journal.recovered.metadata,
+      metadata,
       this.#link,
       this.#environment.scheduler,
       {
         deliver: (delivery) => this.#gate.push(delivery),
         discarded: ({ message }, error, observed) => {
           this.#counters.discarded += 1;
-          this.emit('discarded', { message, error, observed });
+          this.tell('discarded', { message, error, observed });
         },
-        subscription: (subscription) => this.emit('subscription', subscription),
+        subscription: (subscription) => this.tell('subscription', subscription),
         unsubscribed: () => undefined,
         report: (report) => this.#report(report),
-        storeError: (error) => this.emit('storeError', error),
-        storeRecovered: () => this.emit('storeRecovered'),
-        lost: (error) => this.#lost(error),
+        storeError: (error) => this.tell('storeError', error),
+        storeRecovered: () => this.tell('storeRecovered'),
+        lost: (error) => this.#lost(loop, error),
       },
+      this.calls,
     );
+    this.#loop = loop;
     this.#keepFromExpiring(expiryInterval);
     this.#stateChanged();
-    for (const filter of this.#router.filters()) this.#subscribeMerged(filter);
-    for (const { message, origin, observer } of this.#early.splice(0)) {
-      try {
-        this.#loop.publish(message, origin, observer);
-      } catch (error) {
-        observer.failed?.(error as Error);
-      }
-    }
-    if (this.#wantsConnection) this.#link.start();
+    for (const notice of notices) this.tell('notice', notice);
+    this.#subscribers.attach(loop);
+    this.#early.release((message, origin, observer) => loop.publish(message, origin, observer));
+    this.#connectIfWanted();
   }
 
   /** The time of the last access is kept in snapshots: one is made now and then, so that an open session never expires. */
@@ -462,31 +425,45 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     this.#cancelAccess = this.#environment.scheduler.after(delayMs, () => {
       const loop = this.#loop;
       if (loop === undefined) return;
-      loop.checkpoint().catch((error: Error) => this.emit('storeError', error));
+      loop.checkpoint().catch((error: Error) => this.tell('storeError', error));
       this.#keepFromExpiring(expiryInterval);
     });
   }
 
   /** Another process has taken the session over: stop at once, and wait for our turn. */
-  #lost(error: Error): void {
+  #lost(loop: SessionLoop, error: Error): void {
     const journal = this.#journal;
+    if (this.#loop !== loop) return;
     this.#cancelAccess?.();
+    this.#detach();
+    this.#counters.keep(loop.session, journal);
+    void this.#link.stop({ force: true });
+    const givingBack = journal
+      ?.close()
+      .catch((cause: Error) => this.tell('storeError', cause))
+      .then(() => {
+        if (this.#givingBack === givingBack) this.#givingBack = undefined;
+      });
+    this.#givingBack = givingBack;
+    if (this.#wanted) {
+      this.#opened = this.#opening.startLater(error);
+      this.#setState({ kind: 'opening', error });
+    }
+    this.tell('storeError', error);
+  }
+
+  /** There is no open session any more. */
+  #detach(): void {
     this.#loop = undefined;
     this.#journal = undefined;
-    this.emit('storeError', error);
-    void this.#link.stop({ force: true });
-    void journal?.close().catch((cause: Error) => this.emit('storeError', cause));
-    this.#setState({ kind: 'opening', error });
-    if (!this.#wanted) return;
-    this.#opening = new Promise((resolve) => {
-      this.#cancelReopen = this.#environment.scheduler.after(REOPEN_MS, () => this.#retryOpen(resolve), true);
-    });
+    this.#subscribers.detach();
+    this.#gate.clear();
   }
 
   #up(limits: ConnectionLimits, connack: ConnackDetails): void {
     this.#lastEnd = undefined;
     this.#loop?.connected({ address: this.#address(), limits }, this.#options.birth);
-    this.emit('connected', limits, connack);
+    this.tell('connected', limits, connack);
   }
 
   #down(end: ConnectionEnd, wasUp: boolean): void {
@@ -496,54 +473,34 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
     // Whoever would take the messages is not there: they stay with the broker until then.
     const overflow = end.reasonString === 'inbound-overflow' || end.reasonString === 'receive-maximum-exceeded';
     if (overflow && this.#gate.holding) void this.#link.stop();
-    this.emit('disconnected', end, wasUp);
-    this.#stateChanged();
+    this.tell('disconnected', end, wasUp);
   }
 
   #handOver(delivery: Delivery): void {
     const loop = this.#loop;
-    const handlers = this.#router.route(delivery, (identifier) => loop?.session.subscriptionWithIdentifier(identifier));
+    const handlers = this.#subscribers.route(delivery);
     this.#counters.received += 1;
     this.#counters.receivedBytes += delivery.message.payload.length;
     if (handlers.length === 0) this.#counters.unrouted += 1;
     const { dup, redelivered } = delivery;
-    for (const handler of handlers) handler({ ...delivery.message, dup, redelivered });
-    loop?.handled(delivery);
+    const unsettled = handlers.flatMap(
+      (handler) => this.calls.settled(() => handler({ ...delivery.message, dup, redelivered })) ?? [],
+    );
+    loop?.taken(delivery);
+    if (unsettled.length === 0) loop?.handled(delivery);
+    else void Promise.all(unsettled).then(() => loop?.handled(delivery));
   }
 
   #report(report: Report): void {
     if (report.kind === 'dropped-oldest') this.#counters.dropped += report.count;
     if (report.kind === 'session-lost') this.#counters.requeued += report.requeued;
-    this.emit('report', report);
+    this.tell('report', report);
   }
 
-  #subscribeMerged(filter: string): void {
-    const merged = this.#router.merged(filter);
-    if (merged === undefined || this.#loop === undefined) return;
-    const users = formatUsers(this.#notesFor(filter));
-    this.#loop.subscribe(users === undefined ? merged : { ...merged, users });
-  }
-
-  /** Notes on a filter: those the session brought along, as changed since. */
-  #notesFor(filter: string): RememberedUsers {
-    let notes = this.#notes.get(filter);
-    if (notes === undefined) {
-      notes = rememberedUsers(this.#loop?.session.subscription(filter));
-      if (this.#loop !== undefined) this.#notes.set(filter, notes);
-    }
-    return notes;
-  }
-
-  #failEarly(error: Error): void {
-    for (const { observer } of this.#early.splice(0)) observer.failed?.(error);
-  }
-
-  #notOpen(): SessionError {
-    return new SessionError(
-      'ERR_SESSION_CLOSED',
-      `The session "${this.clientId}" is not open, so the message cannot be stored.`,
-      { details: { clientId: this.clientId } },
-    );
+  #closedError(): SessionError {
+    return new SessionError('ERR_SESSION_CLOSED', `The session "${this.clientId}" is not open.`, {
+      details: { clientId: this.clientId },
+    });
   }
 
   /** Where the protocol state belongs: the URL without credentials and query. */
@@ -570,6 +527,6 @@ export class SessionClient extends EventEmitter<SessionClientEvents> {
 
   #setState(state: ClientState): void {
     this.#lastState = state;
-    this.emit('state', state);
+    this.tell('state', state);
   }
 }

@@ -2,15 +2,17 @@ import { errorCode, SessionError } from '../errors';
 import type { Scheduler } from '../scheduler';
 import type { Delivery, Effect, Report } from '../session/effects';
 import type { Message, MessageOrigin } from '../session/message';
-import type { InboundPacket } from '../session/packets';
+import type { InboundPacket, OutboundPacket } from '../session/packets';
 import type { SessionRecord } from '../session/records';
 import type { ConnectedTo, Session } from '../session/session';
 import type { SessionMetadata, Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
+import { Checkpoints } from './checkpoints';
 import { discardError } from './discard-error';
 import type { Link } from './link';
 import type { SessionJournal } from './ports';
 import { type PublishObserver, PublishObservers } from './publish-observers';
+import type { UserCalls } from './user-calls';
 
 const RETRY_READ_MS = 1_000;
 const TICK_MS = 1_000;
@@ -18,8 +20,9 @@ const TICK_MS = 1_000;
 const INLINE_ABOVE_SEGMENTS = 8;
 /** Messages of one chunk handed over in one round: below our Receive Maximum. */
 const DELIVERED_AT_ONCE = 250;
-/** Bytes of messages that may wait for the disk at once. */
+/** Bytes of memory that messages waiting for the disk may take, each counted with what is kept about it. */
 const UNSTORED_BYTES_MAX = 64 * 1024 * 1024;
+const UNSTORED_OVERHEAD_BYTES = 512;
 
 export interface SessionLoopEvents {
   deliver(delivery: Delivery): void;
@@ -40,17 +43,16 @@ export interface SessionLoopEvents {
  * completions back. All calls of one turn of the event loop share a round, so they share a write and a packet burst.
  */
 export class SessionLoop {
-  readonly #observers = new PublishObservers();
+  readonly #observers: PublishObservers;
+  readonly #checkpoints: Checkpoints;
   readonly #saidGoodbye: (() => void)[] = [];
   #running = false;
   #scheduled = false;
+  /** The journal is being closed: it takes no more records. What waits for the disk is still reported. */
+  #sealed = false;
   #ended = false;
   #cancelTick: (() => void) | undefined;
   #cancelReadRetry: (() => void) | undefined;
-  #checkpointing: Promise<void> | undefined;
-  #checkpointAgain = false;
-  #unstoredBytes = 0;
-  #unstoredSizes: { sequence: number; bytes: number }[] = [];
   #failing = false;
 
   constructor(
@@ -60,30 +62,46 @@ export class SessionLoop {
     private readonly link: Pick<Link, 'send' | 'flush' | 'drop' | 'proven'>,
     private readonly scheduler: Scheduler,
     private readonly events: SessionLoopEvents,
+    calls: UserCalls,
   ) {
+    this.#observers = new PublishObservers(calls);
+    this.#checkpoints = new Checkpoints(
+      () => this.#snapshot(),
+      (error) => events.storeError(error),
+    );
     journal.events = {
       durable: (sequence) => this.#durable(sequence),
       failed: (error, records) => this.#storeFailed(error, records),
-      checkpointDue: () => this.#checkpointDue(),
+      checkpointDue: () => this.#checkpoints.due(),
       lost: (error) => {
-        this.#end();
-        this.#observers.fail(error);
+        this.end(error);
         events.lost(error);
       },
     };
     this.#schedule();
   }
 
-  /** Publishes waiting for the disk are told; nothing is executed any more. The journal is the caller's to close. */
-  end(error: Error): void {
-    this.#end();
-    this.#observers.fail(error);
+  /** Gives the journal all that there is, and nothing after it. Who waits for the disk is still told. */
+  seal(): void {
+    this.#run();
+    this.#sealed = true;
+    this.#stop();
   }
 
-  /** @throws SessionError `ERR_QUEUE_FULL`, `ERR_STORE_FULL` or `ERR_STORE_BUSY`: the message is not in the queue. */
+  /** Who still waits, for the disk or the broker, is told; nothing is done any more. The journal is the caller's to close. */
+  end(error: Error): void {
+    this.#ended = true;
+    this.#stop();
+    this.#observers.end(error);
+  }
+
+  /**
+   * @throws SessionError `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`, `ERR_SESSION_CLOSED`, or an error with the
+   * system's code of a failing disk: the message is not in the queue.
+   */
   publish(message: Message, origin: MessageOrigin | undefined, observer: PublishObserver): void {
-    const offline = message.qos > 0 || !this.session.sendsQoS0;
-    if (offline) this.#assertAdmission();
+    if (this.#sealed) throw this.#closedError();
+    if (message.qos > 0 || !this.session.sendsQoS0) this.#assertAdmission();
     const watched = observer.acknowledged !== undefined;
     const outcome = this.session.publish(message, origin, watched, this.scheduler.now());
     if (outcome.kind === 'full') {
@@ -96,15 +114,10 @@ export class SessionLoop {
       );
     }
     if (outcome.kind === 'stored') {
-      this.#observers.add(outcome.sequence, observer);
-      this.#unstoredBytes += message.payload.length;
-      this.#unstoredSizes.push({ sequence: outcome.sequence, bytes: message.payload.length });
+      this.#observers.add(outcome.sequence, message.payload.length + UNSTORED_OVERHEAD_BYTES, observer);
     }
     this.#schedule();
-    if (outcome.kind === 'sent') {
-      observer.stored?.();
-      observer.acknowledged?.({ reasonCode: 0 });
-    }
+    if (outcome.kind === 'sent') this.#observers.sent(observer);
   }
 
   /** Sends the close message. @returns when the broker has answered, or the connection is gone. */
@@ -137,6 +150,7 @@ export class SessionLoop {
 
   /** `birth` goes out before anything from the queue. */
   connected(to: ConnectedTo, birth: Message | undefined): void {
+    if (this.#isOver) return;
     this.session.connected(to, this.scheduler.now());
     if (birth !== undefined) this.session.publishDirectly('birth', birth);
     this.#tick();
@@ -162,6 +176,10 @@ export class SessionLoop {
     this.#run();
   }
 
+  taken(delivery: Delivery): void {
+    this.session.taken(delivery.delivery, delivery.identifier);
+  }
+
   handled(delivery: Delivery): void {
     this.session.handled(delivery.delivery, delivery.identifier);
     this.#schedule();
@@ -172,28 +190,25 @@ export class SessionLoop {
     if (!congested) this.#run();
   }
 
-  /** Makes a snapshot of the session as it is now. @throws the error of the journal. */
+  /** Makes a snapshot of the session as it is now. @throws SessionError `ERR_SESSION_CLOSED`, or the error of the journal. */
   async checkpoint(): Promise<void> {
-    // Not in the middle of a round: the snapshot would speak of records that the journal has not been given yet.
-    await Promise.resolve();
-    while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
-    this.#checkpointing = this.#snapshot();
-    try {
-      await this.#checkpointing;
-    } finally {
-      this.#checkpointing = undefined;
-    }
+    if (this.#isOver) throw this.#closedError();
+    await this.#checkpoints.make();
   }
 
-  #end(): void {
-    this.#ended = true;
+  get #isOver(): boolean {
+    return this.#sealed || this.#ended;
+  }
+
+  #stop(): void {
+    this.#checkpoints.end();
     for (const answered of this.#saidGoodbye.splice(0)) answered();
     this.#cancelTick?.();
     this.#cancelReadRetry?.();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#running || this.#ended) return;
+    if (this.#scheduled || this.#running || this.#isOver) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
@@ -202,11 +217,11 @@ export class SessionLoop {
   }
 
   #run(): void {
-    if (this.#running || this.#ended) return;
+    if (this.#running || this.#isOver) return;
     this.#running = true;
     try {
       let effects = this.session.takeEffects(this.scheduler.now());
-      while (effects.length > 0 && !this.#ended) {
+      while (effects.length > 0 && !this.#isOver) {
         for (const effect of effects) this.#execute(effect);
         effects = this.session.takeEffects(this.scheduler.now());
       }
@@ -222,7 +237,7 @@ export class SessionLoop {
         this.journal.append(effect.sequence, effect.record);
         return;
       case 'send':
-        this.link.send(effect.packet);
+        this.#send(effect.packet);
         return;
       case 'load':
         this.#load(effect.after, effect.maxBytes);
@@ -262,16 +277,19 @@ export class SessionLoop {
     }
   }
 
+  #send(packet: OutboundPacket): void {
+    try {
+      this.link.send(packet);
+    } catch (error) {
+      // Everything is checked before it enters the session; what came in another way must not stop the round.
+      const cause = error as Error;
+      this.link.drop({ kind: 'ended', reasonString: 'packet-invalid', error: cause });
+    }
+  }
+
   #durable(sequence: number): void {
     if (this.#ended) return;
-    this.session.durable(sequence);
-    let done = 0;
-    for (const { sequence: unstored, bytes } of this.#unstoredSizes) {
-      if (unstored > sequence) break;
-      this.#unstoredBytes -= bytes;
-      done += 1;
-    }
-    if (done > 0) this.#unstoredSizes.splice(0, done);
+    if (!this.#sealed) this.session.durable(sequence);
     if (this.#failing) {
       this.#failing = false;
       this.events.storeRecovered();
@@ -282,14 +300,12 @@ export class SessionLoop {
 
   #storeFailed(cause: Error, records: { sequence: number; record: SessionRecord }[]): void {
     if (this.#ended) return;
+    const error = this.#writeError(cause);
+    if (this.#sealed) {
+      for (const { sequence } of records) this.#observers.rejected(sequence, error);
+      return;
+    }
     this.#failing = true;
-    const code = errorCode(cause);
-    const error = Object.assign(
-      new Error(`The session "${this.metadata.clientId}" cannot write to its store: ${cause.message}`, { cause }),
-      code === undefined ? {} : { code },
-    );
-    this.#unstoredSizes = [];
-    this.#unstoredBytes = 0;
     this.session.storeFailed(error, records);
     this.events.storeError(error);
     this.#run();
@@ -298,31 +314,16 @@ export class SessionLoop {
   #load(after: number, maxBytes: number): void {
     this.journal.read(after, maxBytes).then(
       (records) => {
-        if (this.#ended) return;
+        if (this.#isOver) return;
         this.session.loaded(records);
         this.#run();
       },
       (error: Error) => {
-        if (this.#ended) return;
+        if (this.#isOver) return;
         this.session.loadFailed();
         this.events.storeError(error);
+        this.#cancelReadRetry?.();
         this.#cancelReadRetry = this.scheduler.after(RETRY_READ_MS, () => this.#run());
-      },
-    );
-  }
-
-  #checkpointDue(): void {
-    if (this.#checkpointing !== undefined) {
-      this.#checkpointAgain = true;
-      return;
-    }
-    this.#checkpointAgain = false;
-    this.checkpoint().then(
-      () => {
-        if (this.#checkpointAgain && !this.#ended) this.#checkpointDue();
-      },
-      (error: Error) => {
-        if (!this.#ended) this.events.storeError(error);
       },
     );
   }
@@ -339,19 +340,33 @@ export class SessionLoop {
 
   #assertAdmission(): void {
     const refusal = this.journal.admission();
-    if (refusal !== undefined) throw refusal;
-    if (this.#unstoredBytes < UNSTORED_BYTES_MAX) return;
+    if (refusal !== undefined) throw refusal instanceof SessionError ? refusal : this.#writeError(refusal);
+    const bytes = this.#observers.unstoredBytes;
+    if (bytes < UNSTORED_BYTES_MAX) return;
     throw new SessionError(
       'ERR_STORE_BUSY',
-      `The store of "${this.metadata.clientId}" is slower than the flow: ${this.#unstoredBytes} bytes wait to be written. ` +
+      `The store of "${this.metadata.clientId}" is slower than the flow: ${bytes} bytes wait to be written. ` +
         'Publish more slowly, or use a faster disk.',
-      { details: { clientId: this.metadata.clientId, bytes: this.#unstoredBytes } },
+      { details: { clientId: this.metadata.clientId, bytes } },
     );
+  }
+
+  /** Keeps the code of the system (`ENOSPC`, `EIO`, ...). */
+  #writeError(cause: Error): Error {
+    const code = errorCode(cause);
+    const text =
+      `The session "${this.metadata.clientId}" cannot write to its store: ${cause.message}. ` +
+      'What is stored is kept; check the disk, it is tried again.';
+    return Object.assign(new Error(text, { cause }), code === undefined ? {} : { code });
+  }
+
+  #closedError(): SessionError {
+    const { clientId } = this.metadata;
+    return new SessionError('ERR_SESSION_CLOSED', `The session "${clientId}" is closed.`, { details: { clientId } });
   }
 
   #tick(): void {
     this.#cancelTick = this.scheduler.after(TICK_MS, () => {
-      if (this.#ended) return;
       this.session.tick(this.scheduler.now());
       this.#run();
       this.#tick();

@@ -11,6 +11,15 @@ export class Counters {
   discarded = 0;
   dropped = 0;
   requeued = 0;
+  /** Of sessions that were open before the present one. */
+  readonly before = { published: 0, resent: 0, overdue: 0, bytesWritten: 0, writes: 0, syncs: 0 };
+
+  /** The session ends; its numbers stay. */
+  keep(session: Session, journal: SessionJournal<SessionRecord> | undefined): void {
+    const numbers = { ...session.counters, ...journal?.statistics() };
+    for (const name of Object.keys(this.before) as (keyof typeof this.before)[])
+      this.before[name] += numbers[name] ?? 0;
+  }
 }
 
 /** Numbers since the client was made; times in milliseconds since the epoch, 0: never. */
@@ -50,11 +59,12 @@ export function clientStatistics(
   { now, startedAt }: { now: number; startedAt: number },
 ): ClientStatistics {
   const { attempts, successes, failures, reconnections, lastConnectAt, lastDisconnectAt } = link.counters;
+  const { before } = counters;
   const stored = session?.stored ?? { count: 0, bytes: 0 };
   const inflight = session?.inflight ?? 0;
   const written = journal?.statistics() ?? { journalBytes: 0, bytesWritten: 0, writes: 0, syncs: 0 };
   return {
-    messagesSent: session?.counters.published ?? 0,
+    messagesSent: before.published + (session?.counters.published ?? 0),
     messagesReceived: counters.received,
     bytesSent: link.bytes.sent,
     bytesReceived: link.bytes.received,
@@ -62,8 +72,8 @@ export function clientStatistics(
     connectionSuccesses: successes,
     connectionFailures: failures,
     reconnections,
-    acknowledgementTimeouts: session?.counters.overdue ?? 0,
-    resends: session?.counters.resent ?? 0,
+    acknowledgementTimeouts: before.overdue + (session?.counters.overdue ?? 0),
+    resends: before.resent + (session?.counters.resent ?? 0),
     lastConnectAt,
     lastDisconnectAt,
     uptimeMs: now - startedAt,
@@ -76,8 +86,8 @@ export function clientStatistics(
     requeued: counters.requeued,
     unrouted: counters.unrouted,
     journalBytes: written.journalBytes,
-    bytesWritten: written.bytesWritten,
-    writes: written.writes,
-    syncs: written.syncs,
+    bytesWritten: before.bytesWritten + written.bytesWritten,
+    writes: before.writes + written.writes,
+    syncs: before.syncs + written.syncs,
   };
 }

@@ -4,7 +4,7 @@ import type { Message } from './message';
 import type { AcknowledgementPacket, ConnectionLimits, PublishPacket } from './packets';
 import type { RecordLog } from './record-log';
 
-/** Bounds of what is handed over and not yet handled; beyond them the connection ends and the broker keeps the rest. */
+/** Bounds of what nobody has taken yet; beyond them the connection ends and the broker keeps the rest. */
 const HELD_MESSAGES_MAX = 10_000;
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -17,6 +17,9 @@ interface InboundMessage {
   identifier: number;
   qos: 1 | 2;
   bytes: number;
+  /** Nobody has taken it yet. */
+  held: boolean;
+  /** It may be acknowledged. */
   handled: boolean;
   /** It came, or came again, on the present connection: only then may it be acknowledged. */
   onConnection: boolean;
@@ -35,6 +38,7 @@ export class Inbound {
   /** Handed over and not acknowledged, by identifier. Survives a connection, not the process. */
   readonly #open = new Map<number, InboundMessage>();
   #deliveries = 0;
+  #heldMessages = 0;
   #heldBytes = 0;
 
   // Valid for the connection.
@@ -75,6 +79,7 @@ export class Inbound {
   sessionLost(): void {
     this.#received.clear();
     this.#open.clear();
+    this.#heldMessages = 0;
     this.#heldBytes = 0;
   }
 
@@ -87,7 +92,7 @@ export class Inbound {
     const identifier = packet.messageId as number;
     if (packet.qos === 2 && this.#received.has(identifier)) {
       // Handed over before (MQTT-4.3.3-2 (3.1.1)): acknowledged again, in its turn (MQTT-4.6.0-3 (3.1.1)).
-      this.#order.push({ delivery: RECORDED, identifier, qos: 2, bytes: 0, handled: true, onConnection: true });
+      this.#order.push({ delivery: RECORDED, identifier, qos: 2, bytes: 0, held: false, handled: true, onConnection: true });
       this.#acknowledgeHandled();
       return;
     }
@@ -105,7 +110,14 @@ export class Inbound {
     }
   }
 
-  /** The flow has taken a delivery. Unknown ones (QoS 0, or of a session that is gone) need nothing. */
+  /** A delivery was handed over. Unknown ones (QoS 0, or of a session that is gone) need nothing. */
+  taken(delivery: number, identifier: number | undefined): void {
+    if (identifier === undefined) return;
+    const message = this.#open.get(identifier);
+    if (message?.delivery === delivery) this.#letGo(message);
+  }
+
+  /** A delivery may be acknowledged. Unknown ones need nothing. */
   handled(delivery: number, identifier: number | undefined): void {
     if (identifier === undefined) return;
     const message = this.#open.get(identifier);
@@ -141,20 +153,22 @@ export class Inbound {
   #receive(packet: PublishPacket, identifier: number, qos: 1 | 2): void {
     // Counted is what the flow has not taken, because that is what the limit protects. Mosquitto sends its whole backlog at
     // once after a reconnect, whatever we announced: a client that insisted on every acknowledgement would never get it.
-    if (this.#limits?.protocolVersion === 5 && this.#open.size >= this.receiveMaximum && !this.#open.has(identifier)) {
+    if (this.#limits?.protocolVersion === 5 && this.#heldMessages >= this.receiveMaximum && !this.#open.has(identifier)) {
       this.effects.push({ type: 'close', reason: 'receive-maximum-exceeded', reasonCode: 0x93 });
       return;
     }
     const bytes = packet.topic.length + packet.payload.length;
-    if (this.#open.size >= HELD_MESSAGES_MAX || (this.#heldBytes + bytes > HELD_BYTES_MAX && this.#open.size > 0)) {
+    const isFull = this.#heldMessages >= HELD_MESSAGES_MAX || this.#heldBytes + bytes > HELD_BYTES_MAX;
+    if (isFull && this.#heldMessages > 0) {
       this.effects.push({ type: 'close', reason: 'inbound-overflow', reasonCode: 0x97 });
       return;
     }
     const replaced = this.#open.get(identifier);
     if (replaced !== undefined) this.#forget(replaced);
     const delivery = ++this.#deliveries;
-    const message: InboundMessage = { delivery, identifier, qos, bytes, handled: false, onConnection: true };
+    const message: InboundMessage = { delivery, identifier, qos, bytes, held: true, handled: false, onConnection: true };
     this.#open.set(identifier, message);
+    this.#heldMessages += 1;
     this.#heldBytes += bytes;
     this.#order.push(message);
     this.#deliver(packet, delivery, packet.dup);
@@ -204,6 +218,13 @@ export class Inbound {
 
   #forget(message: InboundMessage): void {
     if (this.#open.get(message.identifier) === message) this.#open.delete(message.identifier);
+    this.#letGo(message);
+  }
+
+  #letGo(message: InboundMessage): void {
+    if (!message.held) return;
+    message.held = false;
+    this.#heldMessages -= 1;
     this.#heldBytes -= message.bytes;
   }
 

@@ -28,6 +28,8 @@ export interface OutboundMessage {
   watched: boolean;
   /** QoS 0: its removal was recorded; it is sent once or not at all. */
   removed: boolean;
+  /** A snapshot has carried it, so its journal segment may be gone: every later snapshot must carry it, too. */
+  inSnapshot: boolean;
 }
 
 export function isExpired(message: QueuedMessage, now: number): boolean {

@@ -320,6 +320,7 @@ export class Outbound {
     const open: OpenMessageState[] = [];
     for (const outbound of new Set([...this.#open.values(), ...this.#line, ...this.#front])) {
       if (outbound.removed) continue;
+      if (inline) outbound.inSnapshot = true;
       open.push({
         sequence: outbound.message.sequence,
         packetId: outbound.packetId,
@@ -329,7 +330,7 @@ export class Outbound {
             ? 'published'
             : 'requeued',
         releaseOrder: outbound.releaseOrder,
-        ...(inline ? { message: outbound.message } : {}),
+        ...(outbound.inSnapshot ? { message: outbound.message } : {}),
       });
     }
     open.sort((one, other) => one.sequence - other.sequence);
@@ -546,5 +547,6 @@ function fromReady(ready: ReadyMessage): OutboundMessage {
     releaseOrder: 0,
     watched: ready.watched,
     removed: false,
+    inSnapshot: false,
   };
 }

@@ -260,6 +260,7 @@ export class Recovery {
         releaseOrder: 0,
         watched: false,
         removed: false,
+        inSnapshot: this.#open.get(sequence)?.message !== undefined,
       },
     ];
   }

@@ -264,7 +264,12 @@ export class Session {
     }
   }
 
-  /** The flow has taken a delivery. */
+  /** A delivery was handed over: it no longer counts against the bounds of what waits. Its acknowledgement is to come. */
+  taken(delivery: number, identifier: number | undefined): void {
+    this.#inbound.taken(delivery, identifier);
+  }
+
+  /** A delivery may be acknowledged. */
   handled(delivery: number, identifier: number | undefined): void {
     this.#inbound.handled(delivery, identifier);
   }

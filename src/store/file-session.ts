@@ -32,7 +32,7 @@ export class FileSession<R> implements SessionJournal<R> {
   readonly recovered: RecoveredSession<R>;
   private readonly parts: FileSessionParts<R>;
   private snapshot: Buffer;
-  /** Checkpoints and the closing run one after the other. */
+  /** The newest checkpoint; the closing waits for it. */
   private last: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | undefined;
 
@@ -70,7 +70,8 @@ export class FileSession<R> implements SessionJournal<R> {
     if (this.closing !== undefined) {
       return Promise.reject(new SessionError('ERR_SESSION_CLOSED', `${this.parts.directory} is closed.`));
     }
-    const result = this.last.then(() => this.makeCheckpoint(state, metadata, neededFrom));
+    // The journal makes one after the other; it must hear of each at once.
+    const result = this.makeCheckpoint(state, metadata, neededFrom);
     this.last = result.catch(() => {});
     return result;
   }

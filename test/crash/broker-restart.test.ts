@@ -54,7 +54,7 @@ describe('a broker that restarts', function () {
     await waitForMore(100);
     await finish();
     const outbound = judgeOutbound(testBed.observer);
-    const inbound = judgeInbound(testBed.ledger.received, testBed.brokerRepeats());
+    const inbound = judgeInbound(testBed.ledger.received, testBed.brokerDeliveries());
     for (const { clientId } of CLIENTS) {
       const [first, ...later] = library!.sessionsPresent(clientId);
       assert.equal(first, false);
@@ -64,7 +64,7 @@ describe('a broker that restarts', function () {
     console.log(
       `3 restarts, Session Present 1: out ${testBed.ledger.done.length} done, ${outbound.observed} observed ` +
         `(${outbound.doubledQoS1} QoS 1 repeated), in ${testBed.published.length} published, ${inbound.received} handed over ` +
-        `(${inbound.repeatedQoS1} QoS 1 repeated, ${testBed.brokerRepeats().size} repeated by the broker after release)`,
+        `(${inbound.repeatedQoS1} QoS 1 repeated, ${testBed.brokerDeliveries().repeatedAfterRelease.size} repeated by the broker after release)`,
     );
   });
 

@@ -54,7 +54,7 @@ describe("a broker with Mosquitto's default limits", function () {
     }
     assert.deepEqual(library.errors(), []);
     const outbound = judgeOutbound(testBed.observer);
-    const received = judgeInbound(testBed.ledger.received, testBed.brokerRepeats());
+    const received = judgeInbound(testBed.ledger.received, testBed.brokerDeliveries());
     assert.equal(outbound.doubledQoS2, 0);
     await library.stop();
     console.log(

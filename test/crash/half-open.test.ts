@@ -61,7 +61,7 @@ describe('a half-open link', function () {
     await testBed.settle();
     assert.deepEqual(library.errors(), []);
     const outbound = judgeOutbound(testBed.observer);
-    const inbound = judgeInbound(testBed.ledger.received, testBed.brokerRepeats());
+    const inbound = judgeInbound(testBed.ledger.received, testBed.brokerDeliveries());
     await library.stop();
     const times = [...noticed].map(([clientId, seconds]) => `${clientId} ${seconds.toFixed(1)} s`).join(', ');
     console.log(

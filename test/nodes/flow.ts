@@ -26,7 +26,14 @@ export interface ShownStatus {
 }
 
 const helper = require('node-red-node-test-helper') as TestHelper;
-const { events } = require('@node-red/util') as { events: NodeJS.EventEmitter };
+const { events, log } = require('@node-red/util') as {
+  events: NodeJS.EventEmitter;
+  log: { ERROR: number; WARN: number; addHandler(handler: LogHandler): void; removeHandler(handler: LogHandler): void };
+};
+
+interface LogHandler {
+  emit(event: string, line: { level: number; id?: string; msg: unknown }): void;
+}
 
 /** What a Catch node adds to a message. */
 export interface CaughtMessage extends NodeMessage {
@@ -56,15 +63,25 @@ export function temporaryDirectory(): string {
 /** A running flow. Nodes of type `helper` write down what they receive. */
 export class Flow {
   readonly statuses: ShownStatus[] = [];
+  /** Warnings and errors of nodes. */
+  readonly logged: { level: 'error' | 'warn'; id: string; text: string }[] = [];
   readonly #received = new Map<string, NodeMessage[]>();
   readonly #watched = new WeakSet<Node>();
   readonly #onStatus = (event: ShownStatus) => {
     if (event.status !== undefined) this.statuses.push(event);
   };
 
+  readonly #logHandler: LogHandler = {
+    emit: (_event, { level, id, msg }) => {
+      if (id === undefined || (level !== log.ERROR && level !== log.WARN)) return;
+      this.logged.push({ level: level === log.ERROR ? 'error' : 'warn', id, text: String(msg) });
+    },
+  };
+
   static async start(nodes: readonly FlowNode[], options: FlowOptions = {}): Promise<Flow> {
     const flow = new Flow();
     events.on('node-status', flow.#onStatus);
+    log.addHandler(flow.#logHandler);
     if (options.settings !== undefined) helper.settings(options.settings);
     await helper.load([nodeSet, ...(options.modules ?? [])], nodes, options.credentials ?? {});
     flow.#watch(nodes);
@@ -88,6 +105,7 @@ export class Flow {
   async stop(): Promise<void> {
     events.removeListener('node-status', this.#onStatus);
     await helper.unload();
+    log.removeHandler(this.#logHandler);
   }
 
   node(id: string): Node {

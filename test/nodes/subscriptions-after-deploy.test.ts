@@ -3,10 +3,9 @@ import { Mosquitto } from '../support/mosquitto';
 import { waitFor } from '../support/wait';
 import { Flow, type FlowNode, helperNode, inNode, session, tab, temporaryDirectory } from './flow';
 
-interface Listed {
-  topic: string;
-  active: boolean;
-  state: string;
+interface Info {
+  connected: boolean;
+  subscriptions: { topic: string; state: string }[];
 }
 
 describe('subscriptions after a deploy', () => {
@@ -37,16 +36,21 @@ describe('subscriptions after a deploy', () => {
     helperNode('answers'),
   ];
 
+  async function info(): Promise<Info> {
+    const running = flow as Flow;
+    const count = running.received('answers').length;
+    running.input('admin', {});
+    const answers = await running.messages('answers', count + 1);
+    return (answers[count]?.payload as { info: Info } | undefined)?.info as Info;
+  }
+
   /** Asks until the subscriptions are as expected. */
   async function subscriptions(expected: Record<string, string>): Promise<void> {
     let last: unknown;
     await waitFor(
       async () => {
-        const count = flow?.received('answers').length ?? 0;
-        flow?.input('admin', {});
-        const answers = await flow?.messages('answers', count + 1);
-        const { info } = answers?.at(-1)?.payload as { info: { subscriptions: Listed[] } };
-        last = Object.fromEntries(info.subscriptions.map(({ topic, state }) => [topic, state]));
+        const listed = (await info()).subscriptions;
+        last = Object.fromEntries(listed.map(({ topic, state }) => [topic, state]));
         return JSON.stringify(last) === JSON.stringify(expected);
       },
       { what: JSON.stringify(expected), detail: () => JSON.stringify(last) },
@@ -107,15 +111,8 @@ describe('subscriptions after a deploy', () => {
       all.map((node) => (node.type === 'mqtt-persistent-in' ? { ...node, d: true } : node)),
       'nodes',
     );
-    await waitFor(
-      async () => {
-        const count = flow?.received('answers').length ?? 0;
-        flow?.input('admin', {});
-        const answers = await flow?.messages('answers', count + 1);
-        return !(answers?.at(-1)?.payload as { info: { connected: boolean } }).info.connected;
-      },
-      { what: 'the connection to be closed' },
-    );
+    await waitFor(async () => !(await info()).connected, { what: 'the connection to be closed' });
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
     assert.equal(flow.received('received').length, 0);
   });
 });

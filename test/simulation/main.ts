@@ -38,14 +38,24 @@ async function main(): Promise<number> {
     violations = result.violations;
     if (violations.length > 0) {
       console.error(`Violation in the episode with seed ${episodeSeed}; again: --seed ${episodeSeed} --episodes 1`);
-      for (const line of [...result.trace, ...violations.map((text) => `VIOLATION ${text}`)]) console.error(`  ${line}`);
+      for (const line of [...result.trace, ...violations.map((text) => `VIOLATION ${text}`)])
+        console.error(`  ${line}`);
     }
   }
   const { steps, crashes, powerCuts } = total;
   const secondsSimulated = Math.round(total.milliseconds / 1000);
   if (values.json) {
     console.log(
-      JSON.stringify({ seed, episodes, steps, crashes, powerCuts, violations: violations.length, secondsSimulated, kinds }),
+      JSON.stringify({
+        seed,
+        episodes,
+        steps,
+        crashes,
+        powerCuts,
+        violations: violations.length,
+        secondsSimulated,
+        kinds,
+      }),
     );
   } else {
     const wallSeconds = (performance.now() - started) / 1000;

@@ -1,6 +1,5 @@
 import type { ConnectionOptions } from '../../src/connection/types';
 import type { QoS } from '../../src/session/message';
-import { BIRTH_IDENTIFIER } from '../../src/session/packet-identifiers';
 import type { ConnectionLimits, InboundPacket, OutboundPacket, PublishPacket } from '../../src/session/packets';
 import { messageNumber } from './message-number';
 import type { Oracle } from './oracle';
@@ -48,8 +47,8 @@ interface BrokerSession {
    */
   fresh: boolean;
   subscriptions: Map<string, QoS>;
-  /** QoS 2 identifiers between PUBLISH and PUBREL. */
-  held: Map<number, number>;
+  /** QoS 2 identifiers between PUBLISH and PUBREL: the message, and the name of the session when it came. */
+  held: Map<number, { number: number; session: string }>;
   queue: OutgoingMessage[];
   inflight: Map<number, InFlight>;
   nextIdentifier: number;
@@ -66,6 +65,8 @@ export class ModelBroker {
   /** How often the client has given up its protocol state towards this broker. */
   clientStateLost = 0;
   lastSessionPresent = false;
+  /** Messages refused once are refused again. */
+  readonly #refused = new Set<number>();
   #session: BrokerSession | undefined;
   #sessions = 0;
   #link: BrokerLink | undefined;
@@ -104,6 +105,11 @@ export class ModelBroker {
     this.oracle.queued(number, topic, effective, this.sessionName);
     this.#session.queue.push({ number, topic, qos: effective });
     this.#sendQueued();
+  }
+
+  /** From now on answers come soon, so that what is left is delivered in reasonable time. */
+  hurry(): void {
+    this.behaviour.answerDelayMsMax = Math.min(this.behaviour.answerDelayMsMax, 5);
   }
 
   /** The broker restarts without its sessions. */
@@ -211,8 +217,8 @@ export class ModelBroker {
       this.#answer('puback', { cmd: 'puback', messageId, ...(refused ? { reasonCode: 0x97 } : {}) });
     } else {
       const held = session.held.get(messageId);
-      if (held !== undefined && held !== number) {
-        this.oracle.violation(`PUBLISH ${messageId} brings message ${number}, the broker holds ${held} under it`);
+      if (held !== undefined && held.number !== number) {
+        this.oracle.violation(`PUBLISH ${messageId} brings message ${number}, the broker holds ${held.number} under it`);
       }
       if (held === undefined && refused) {
         this.oracle.givenUp(number);
@@ -220,37 +226,42 @@ export class ModelBroker {
         return;
       }
       if (held === undefined) {
-        session.held.set(messageId, number);
+        const limited = this.#link?.options.protocolVersion !== 5 && this.behaviour.openQoS2Max > 0;
+        if (limited && session.held.size >= this.behaviour.openQoS2Max) {
+          this.trace.add('dropped by broker', () => `${session.held.size} open QoS 2 messages`);
+          this.drop();
+          return;
+        }
+        session.held.set(messageId, { number, session: this.sessionName });
         if (this.behaviour.onward === 'publish') this.oracle.applied(number, 2, this.sessionName);
-      }
-      if (this.behaviour.openQoS2Max > 0 && session.held.size > this.behaviour.openQoS2Max) {
-        this.trace.add('dropped by broker', () => `${session.held.size} open QoS 2 messages`);
-        this.drop();
-        return;
       }
       this.#answer('pubrec', { cmd: 'pubrec', messageId });
     }
   }
 
   #refuses(packet: PublishPacket): boolean {
-    if (this.#link?.options.protocolVersion !== 5 || packet.qos === 0 || packet.dup) return false;
-    return packet.messageId !== BIRTH_IDENTIFIER && this.random.chance(this.behaviour.refusals);
+    if (this.#link?.options.protocolVersion !== 5 || packet.qos === 0) return false;
+    const number = messageNumber(packet.payload);
+    if (!packet.dup && this.random.chance(this.behaviour.refusals)) this.#refused.add(number);
+    return this.#refused.has(number);
   }
 
   #released(session: BrokerSession, messageId: number, link: BrokerLink): void {
-    const number = session.held.get(messageId);
+    const held = session.held.get(messageId);
     session.held.delete(messageId);
-    if (number !== undefined && this.behaviour.onward === 'pubrel') {
-      this.oracle.applied(number, 2, this.sessionName);
+    if (held !== undefined && this.behaviour.onward === 'pubrel') {
+      this.oracle.applied(held.number, 2, held.session);
     }
-    const unknown = number === undefined && link.options.protocolVersion === 5;
+    const unknown = held === undefined && link.options.protocolVersion === 5;
     this.#answer('pubcomp', { cmd: 'pubcomp', messageId, ...(unknown ? { reasonCode: 0x92 } : {}) });
   }
 
   #acknowledged(session: BrokerSession, messageId: number, qos: 1 | 2): void {
     const message = session.inflight.get(messageId);
     if (message === undefined || message.qos !== qos) {
-      this.oracle.violation(`the client acknowledged identifier ${messageId} at QoS ${qos}, which the broker did not send`);
+      this.oracle.violation(
+        `the client acknowledged identifier ${messageId} at QoS ${qos}, which the broker did not send`,
+      );
       return;
     }
     this.oracle.acknowledgedByUs(message.number);

@@ -1,5 +1,11 @@
 import type { Packet } from 'mqtt-packet';
-import type { Connect, Connection, ConnectionEnd, ConnectionEvents, ConnectionOptions } from '../../src/connection/types';
+import type {
+  Connect,
+  Connection,
+  ConnectionEnd,
+  ConnectionEvents,
+  ConnectionOptions,
+} from '../../src/connection/types';
 import type { ConnectionLimits, InboundPacket, OutboundPacket } from '../../src/session/packets';
 import type { RuleChecker } from '../support/rules';
 import type { BrokerLink, ModelBroker } from './model-broker';
@@ -186,10 +192,9 @@ export class SimulatedLink implements Connection, BrokerLink {
     if (this.#state === 'down') return;
     this.flush();
     if (!this.#silent) {
-      const count = this.network.random.between(0, this.#toBroker.length);
-      for (const batch of this.#toBroker.splice(0, count)) {
-        this.#arrive(batch.slice(0, this.network.random.between(0, batch.length)));
-      }
+      // A prefix of what is under way, as on any stream.
+      const underWay = this.#toBroker.splice(0).flat();
+      this.#arrive(underWay.slice(0, this.network.random.between(0, underWay.length)));
     }
     this.#closeAtBroker();
     this.#down(end);

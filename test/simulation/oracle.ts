@@ -102,13 +102,15 @@ export class Oracle {
 
   /** At any moment: what is owed must be in the store. */
   checkStored(count: number): void {
-    if (count < this.owed) this.violation(`${this.owed} promised messages are not delivered, but only ${count} are stored`);
+    if (count < this.owed)
+      this.violation(`${this.owed} promised messages are not delivered, but only ${count} are stored`);
   }
 
   /** With everything delivered: nothing may be owed. */
   checkDelivered(): void {
     const missing = [...this.#outbound].filter(([, message]) => isOwed(message)).map(([number]) => number);
-    if (missing.length > 0) this.violation(`lost: ${missing.length} stored messages: ${missing.slice(0, 10).join(', ')}`);
+    if (missing.length > 0)
+      this.violation(`lost: ${missing.length} stored messages: ${missing.slice(0, 10).join(', ')}`);
   }
 
   // In.
@@ -154,9 +156,13 @@ export class Oracle {
   /** With everything delivered: all that the broker's present session had for us was given to the flow. */
   checkGiven(session: string): void {
     const missing = [...this.#inbound]
-      .filter(([, message]) => message.session === session && message.qos > 0 && !message.unwanted && message.given.length === 0)
+      .filter(
+        ([, message]) =>
+          message.session === session && message.qos > 0 && !message.unwanted && message.given.length === 0,
+      )
       .map(([number]) => number);
-    if (missing.length > 0) this.violation(`inbound: ${missing.length} never given: ${missing.slice(0, 10).join(', ')}`);
+    if (missing.length > 0)
+      this.violation(`inbound: ${missing.length} never given: ${missing.slice(0, 10).join(', ')}`);
   }
 
   #of(number: number): Outbound {

@@ -1,10 +1,10 @@
 import { SessionClient } from '../../src/client/session-client';
 import { errorCode } from '../../src/errors';
-import type { Durability } from '../../src/store/journal/journal';
+import type { QoS } from '../../src/session/message';
 import type { HolderFacts } from '../../src/store/holder-identity';
+import type { Durability } from '../../src/store/journal/journal';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { SyncLimiter } from '../../src/store/sync-limiter';
-import type { QoS } from '../../src/session/message';
 import type { MemoryDisk } from '../support/memory-disk';
 import { messageNumber, numberedPayload } from './message-number';
 import type { Network } from './network';
@@ -184,6 +184,7 @@ export class SimulatedProcess {
     client.connect();
     await opening;
     this.#open = true;
+    this.subscribe(); // What is wanted may have changed meanwhile.
   }
 }
 

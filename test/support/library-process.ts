@@ -92,6 +92,7 @@ export class LibraryProcess {
   /** Waits until a client's connection is up. */
   async whenConnected(clientId: string, timeoutMs = 30_000): Promise<void> {
     const up = () => {
+      if (this.ended) throw new Error(`the library process ended:\n${this.log}`);
       const changes = this.eventsOf(clientId).filter(({ event }) => event === 'connected' || event === 'disconnected');
       return changes.at(-1)?.event === 'connected';
     };

@@ -21,6 +21,8 @@ export interface NodeRedOptions {
   packageFolder?: string | null;
   /** Environment of the process, in addition to this one's. */
   env?: Record<string, string>;
+  /** Gets the process before its flows are started, so that it can be killed while it starts. */
+  onSpawn?: (process: NodeRedProcess) => void;
 }
 
 export type DeploymentType = 'full' | 'nodes' | 'flows' | 'reload';
@@ -51,6 +53,7 @@ export async function startNodeRed(userDir: string, options: NodeRedOptions = {}
   await prepareUserDirectory(userDir, options);
   for (let attempt = 1; ; attempt++) {
     const running = launch(userDir, await writeSettings(userDir, options), options);
+    options.onSpawn?.(running);
     try {
       await waitFor(() => running.isReady(), {
         what: 'Node-RED to start its flows',

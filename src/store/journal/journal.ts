@@ -228,7 +228,7 @@ export class Journal<R> {
       table,
       durable: () => this.#writer.reported,
       damaged: (segment, first, last, reason) => this.#damaged(segment, first, last, reason),
-      crossed: () => this.#events().checkpointDue(),
+      crossed: () => this.events?.checkpointDue(),
     });
   }
 
@@ -263,7 +263,8 @@ export class Journal<R> {
   }
 
   /**
-   * Makes a snapshot durable by `write` and frees what it makes superfluous; see above.
+   * Makes a snapshot durable by `write` and frees what it makes superfluous; see above. To be called in the same turn in
+   * which the state was taken.
    * @param stateSequence The last record that the snapshot's state includes.
    * @param neededFrom The oldest sequence that may still be read.
    */
@@ -272,8 +273,12 @@ export class Journal<R> {
     neededFrom: number,
     write: (position: JournalPosition) => Promise<void>,
   ): Promise<void> {
+    // Asked at once: a failure from here on hands records back, and their sequences become those of others, of which the
+    // state does not speak.
+    const synced = this.synced(stateSequence);
+    synced.catch(() => undefined);
     const result = this.#checkpoint.then(async () => {
-      await this.synced(stateSequence);
+      await synced;
       // Exactly what the written position leaves out is removed: meanwhile more may have become superfluous.
       const dead = this.#table.dead(Math.min(neededFrom, stateSequence + 1));
       await write(this.#table.position(this.#key.uid, dead.length));

@@ -51,15 +51,15 @@ export async function takeOver(
   }
   if (renamed) await fileSystem.syncDirectory(directory);
   const last = taken.at(-1);
-  if (last) await cutTail(fileSystem, last);
+  if (last) await cutAndSync(fileSystem, last);
   return taken;
 }
 
-async function cutTail(fileSystem: FileSystem, segment: Segment): Promise<void> {
+/** What a killed process had written and not synced counts from here on, so it must be on the disk. */
+async function cutAndSync(fileSystem: FileSystem, segment: Segment): Promise<void> {
   const file = await fileSystem.open(segment.path, 'write');
   try {
-    if ((await file.size()) <= segment.length) return;
-    await file.truncate(segment.length);
+    if ((await file.size()) > segment.length) await file.truncate(segment.length);
     await file.sync();
   } finally {
     await file.close();

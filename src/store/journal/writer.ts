@@ -53,7 +53,7 @@ interface SyncWaiter {
  * 4. A segment ends when it is full, provided that the next one could be made; else it grows.
  */
 export class JournalWriter<R> {
-  /** The error of the last attempt; undefined while writing works. */
+  /** The error of the last attempt, until the next one may be made; undefined while writing works. */
   failure: Error | undefined;
 
   readonly #options: WriterOptions<R>;
@@ -406,6 +406,8 @@ export class JournalWriter<R> {
     if (this.#status === 'open') {
       this.#cancelPause = scheduler.after(RETRY_DELAY_MS, () => {
         this.#cancelPause = undefined;
+        // With nothing left to write, only the next record can show whether writing works again.
+        if (!this.#hasWork()) this.failure = undefined;
         this.#start();
       });
     }

@@ -126,6 +126,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignFig
     await waitForReceived(ledger, testBed.published, { timeoutMs: drainTimeoutMs, detail });
     await waitForObserved(observer, ledger.refresh().done, { timeoutMs: drainTimeoutMs, detail });
     await testBed.settle();
+    if (ledger.done.length < kills) throw new Error(`only ${ledger.done.length} messages were reported done`);
     if (subject) failOnErrors(subject);
     await subject?.stop();
     return {
@@ -133,7 +134,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignFig
       done: ledger.refresh().done.length,
       published: testBed.published.length,
       ...judgeOutbound(observer),
-      ...judgeInbound(ledger.received, testBed.brokerRepeats()),
+      ...judgeInbound(ledger.received, testBed.brokerDeliveries()),
       connections: proxy.connectionCount,
       milliseconds: performance.now() - startedAt,
     };

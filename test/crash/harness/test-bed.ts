@@ -4,9 +4,10 @@ import * as path from 'node:path';
 import { Mosquitto, type MosquittoOptions } from '../../support/mosquitto';
 import { Observer, Publisher } from '../../support/observer';
 import { MqttProxy } from '../../support/proxy';
+import { RuleChecker } from '../../support/rules';
 import { waitFor } from '../../support/wait';
 import { keyOf, Ledger, type MessageKey } from './ledger';
-import { observedKey } from './judgement';
+import { type BrokerDeliveries, observedKey } from './judgement';
 
 export interface TestBedOptions {
   mosquitto?: MosquittoOptions;
@@ -22,6 +23,9 @@ export interface Stream {
 
 /** Number of the first message of a feed. */
 export const FIRST_FED = 10_000;
+
+/** All of them are needed to judge what was handed over, in a long campaign too. */
+const DELIVERIES_MAX = 5_000_000;
 
 /**
  * A real broker, the proxy that the process under test connects to, and behind its back an observer and a publisher
@@ -43,7 +47,8 @@ export class TestBed {
 
   static async start({ mosquitto, observe = '+/out/#' }: TestBedOptions = {}): Promise<TestBed> {
     const broker = await Mosquitto.start(mosquitto);
-    const proxy = await new MqttProxy({ brokerPort: broker.port }).start();
+    const checker = new RuleChecker({ maxDeliveries: DELIVERIES_MAX });
+    const proxy = await new MqttProxy({ brokerPort: broker.port, checker }).start();
     const observer = await Observer.start({ port: broker.port, protocolVersion: 5, filter: observe });
     const publisher = await Publisher.start({ port: broker.port, protocolVersion: 5 });
     return new TestBed(broker, proxy, observer, publisher);
@@ -101,15 +106,16 @@ export class TestBed {
     if (on) this.proxy.cut();
   }
 
-  /** QoS 2 messages that the broker delivered again although they were released: its fault, see Delivery.afterRelease. */
-  brokerRepeats(): Set<MessageKey> {
-    const repeats = this.proxy.checker.deliveries.filter(({ afterRelease }) => afterRelease);
-    return new Set(
-      repeats.map(({ topic, payload }) => {
-        const text = payload.toString('latin1', 0, 200);
-        return observedKey({ topic, payload: text, qos: 2, dup: true, retain: false });
-      }),
-    );
+  /** What the broker sent to the process under test. */
+  brokerDeliveries(): BrokerDeliveries {
+    const count = new Map<MessageKey, number>();
+    const repeatedAfterRelease = new Set<MessageKey>();
+    for (const { topic, payload, qos, dup, retain, afterRelease } of this.proxy.checker.deliveries) {
+      const key = observedKey({ topic, payload: payload.toString('latin1', 0, 200), qos, dup, retain });
+      count.set(key, (count.get(key) ?? 0) + 1);
+      if (afterRelease) repeatedAfterRelease.add(key);
+    }
+    return { count, repeatedAfterRelease };
   }
 
   /** Waits until nothing is open between the process and the broker, and demands that no rule was broken. */

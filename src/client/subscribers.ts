@@ -1,0 +1,123 @@
+import type { Delivery } from '../session/effects';
+import type { Session } from '../session/session';
+import type { Subscription } from '../session/state';
+import type { SubscriptionRequest } from '../session/subscriptions';
+import { formatUsers, type RememberedUsers, rememberedUsers } from './remembered-users';
+import { type MessageHandler, Router } from './router';
+
+/** The open session, as far as subscriptions go. */
+export interface SubscribingSession {
+  readonly session: Session;
+  subscribe(request: SubscriptionRequest): void;
+  unsubscribe(filter: string): void;
+  deactivate(filter: string): void;
+}
+
+/**
+ * Who in this process wants which filter, brought into the session: one subscription per filter for all of them, with
+ * the subscribers that the session remembers beyond this process.
+ */
+export class Subscribers {
+  readonly #router = new Router();
+  /** Notes set in this process, and those taken back (undefined) as long as no session knows, by filter and subscriber. */
+  readonly #notes = new Map<string, Map<string, string | undefined>>();
+  /** Changed while no session was open. */
+  readonly #changed = new Set<string>();
+  #open: SubscribingSession | undefined;
+
+  /** A session is open: it gets what was asked for before, and what this process wants in any case. */
+  attach(open: SubscribingSession): void {
+    this.#open = open;
+    const filters = new Set([...this.#changed, ...this.#router.filters()]);
+    this.#changed.clear();
+    for (const filter of filters) this.#apply(filter);
+  }
+
+  detach(): void {
+    this.#open = undefined;
+  }
+
+  subscribe(
+    subscriber: string,
+    request: Omit<SubscriptionRequest, 'users'>,
+    handler: MessageHandler,
+    note: string | undefined,
+  ): void {
+    this.#router.add(subscriber, request, handler);
+    this.#note(request.filter, subscriber, note);
+    this.#apply(request.filter);
+  }
+
+  unsubscribe(subscriber: string, filter: string, keep: boolean): void {
+    this.#router.remove(subscriber, filter);
+    if (keep) return;
+    this.#note(filter, subscriber, undefined);
+    this.#apply(filter);
+  }
+
+  filtersOf(subscriber: string): string[] {
+    return this.#router.filtersOf(subscriber);
+  }
+
+  reconcile(
+    subscriptions: readonly Subscription[],
+    decide: (subscription: Subscription) => 'keep' | 'deactivate' | 'remove',
+  ): void {
+    for (const subscription of subscriptions) {
+      if (this.#router.has(subscription.filter)) continue;
+      const decision = decide(subscription);
+      if (decision === 'deactivate') this.#open?.deactivate(subscription.filter);
+      else if (decision === 'remove') this.#open?.unsubscribe(subscription.filter);
+    }
+  }
+
+  route(delivery: Delivery): MessageHandler[] {
+    return this.#router.route(delivery, (identifier) => this.#open?.session.subscriptionWithIdentifier(identifier));
+  }
+
+  #note(filter: string, subscriber: string, note: string | undefined): void {
+    const notes = this.#notes.get(filter) ?? new Map<string, string | undefined>();
+    notes.set(subscriber, note);
+    this.#notes.set(filter, notes);
+  }
+
+  #apply(filter: string): void {
+    if (this.#open === undefined) {
+      this.#changed.add(filter);
+      return;
+    }
+    const present = this.#open.session.subscription(filter);
+    const users = this.#usersOf(filter, present);
+    const wanted = this.#router.merged(filter);
+    if (wanted !== undefined) this.#open.subscribe(withUsers(wanted, users));
+    else if (users.size === 0) this.#open.unsubscribe(filter);
+    // Only remembered ones are left: the subscription stays as it is for them.
+    else if (present?.state === 'active' || present?.state === 'requested')
+      this.#open.subscribe(withUsers(present, users));
+    this.#forgetTakenBack(filter);
+  }
+
+  #forgetTakenBack(filter: string): void {
+    const notes = this.#notes.get(filter);
+    if (notes === undefined) return;
+    for (const [subscriber, note] of notes) if (note === undefined) notes.delete(subscriber);
+    if (notes.size === 0) this.#notes.delete(filter);
+  }
+
+  /** Those the session brought along, as changed since. */
+  #usersOf(filter: string, present: Subscription | undefined): RememberedUsers {
+    const users = rememberedUsers(present);
+    for (const [subscriber, note] of this.#notes.get(filter) ?? []) {
+      if (note === undefined) users.delete(subscriber);
+      else users.set(subscriber, note);
+    }
+    return users;
+  }
+}
+
+function withUsers(request: Omit<SubscriptionRequest, 'users'>, users: RememberedUsers): SubscriptionRequest {
+  const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
+  const formatted = formatUsers(users);
+  const plain = { filter, qos, noLocal, retainAsPublished, retainHandling };
+  return formatted === undefined ? plain : { ...plain, users: formatted };
+}
