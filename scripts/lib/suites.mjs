@@ -20,6 +20,7 @@ export const suites = [
   {
     name: 'pack',
     tests: ['pack'],
+    programs: ['mosquitto'],
     environment: {
       NODE_20: { node: '20.15.0' },
       NODE_24: { node: '24' },

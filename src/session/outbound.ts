@@ -123,6 +123,8 @@ export class Outbound {
    * @returns how many were dropped.
    */
   dropOldest(bytes: number, maxBytes: number): number {
+    // For nothing: what left the queue is not dropped, and the message would not fit beside it.
+    if (this.#takenBytes() + bytes > maxBytes) return 0;
     let count = 0;
     while (this.#stored.bytes + bytes > maxBytes) {
       const ready = this.#queue.peek();
@@ -518,14 +520,21 @@ export class Outbound {
     for (const one of outbound) this.#front.push(one);
   }
 
-  #recount(): void {
+  /** Stored messages that have left the queue. */
+  #taken(): OutboundMessage[] {
     const all = new Set([...this.#open.values(), ...this.#front, ...this.#line]);
-    this.#stored = { count: this.#queue.readyCount, bytes: this.#queue.readyBytes };
-    for (const outbound of all) {
-      if (outbound.removed) continue;
-      this.#stored.count += 1;
-      this.#stored.bytes += outbound.size;
-    }
+    return [...all].filter((outbound) => !outbound.removed);
+  }
+
+  #takenBytes(): number {
+    return this.#taken().reduce((bytes, { size }) => bytes + size, 0);
+  }
+
+  #recount(): void {
+    this.#stored = {
+      count: this.#queue.readyCount + this.#taken().length,
+      bytes: this.#queue.readyBytes + this.#takenBytes(),
+    };
   }
 }
 

@@ -38,6 +38,15 @@ describe('session: a full queue', () => {
     assert.deepEqual(harness.of('discarded'), []);
   });
 
+  it('drops nothing when the message would not fit beside what is in flight', () => {
+    const harness = new Harness({ maxBytes: 3 * SIZE, whenFull: 'dropOldest' });
+    harness.connect(limits5({ receiveMaximum: 1 }));
+    for (const character of 'abc') harness.publish(1, text(character));
+    const large = message(1, 'x'.repeat(250));
+    assert.equal(harness.session.publish(large, undefined, false, harness.now).kind, 'full');
+    assert.deepEqual([harness.session.stored.count, harness.of('discarded').length], [3, 0]);
+  });
+
   it('does not bring dropped messages back after a crash', () => {
     const harness = new Harness({ maxBytes: 2 * SIZE, whenFull: 'dropOldest' });
     for (const character of 'abcde') harness.publish(1, text(character));
