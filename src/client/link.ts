@@ -21,8 +21,9 @@ export interface LinkEvents {
   up(limits: ConnectionLimits, connack: ConnackDetails): void;
   packets(packets: InboundPacket[]): void;
   congested(congested: boolean): void;
-  /** A connection that was up, or an attempt (`wasUp` false), ended. */
+  /** A connection that was up, or an attempt (`wasUp` false), ended; `Link.state` says what comes next. */
   down(end: ConnectionEnd, wasUp: boolean): void;
+  /** The state changed otherwise. */
   state(state: LinkState): void;
 }
 
@@ -168,9 +169,7 @@ export class Link {
       this.#state = { kind: 'idle' };
     }
     for (const resolve of this.#whenIdle.splice(0)) resolve();
-    // First why it ended, then what comes next.
     this.events.down(end, wasUp);
-    this.events.state(this.#state);
   }
 
   #stood(): void {

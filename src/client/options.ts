@@ -9,7 +9,10 @@ export interface SessionClientOptions {
   store: SessionOpener;
   /** The broker, and how to reach it. `clean` true gives up what the broker keeps, never the queue. */
   connection: Omit<ConnectionOptions, 'clientId'>;
-  /** Seconds after the last access at which the stored session expires; 0: never; absent: the store's default. */
+  /**
+   * Seconds after the last access at which the stored session expires; 0: never; absent: as it was. An MQTT 5 broker is
+   * asked for the same, if `connection.properties` says nothing else.
+   */
   expiryInterval?: number;
   /** At most this many unacknowledged PUBLISH (fewer if the broker says so). Default 100. */
   maxInflight?: number;
@@ -41,6 +44,8 @@ const DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
 export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 /** What we announce to an MQTT 5 broker: QoS 1 and 2 messages we take before we have acknowledged the first. */
 export const INBOUND_RECEIVE_MAXIMUM = 1_000;
+/** Session Expiry Interval of a session that the broker keeps for ever (3.1.2.11.2 of MQTT 5.0). */
+export const NEVER_EXPIRES = 0xffff_ffff;
 /** How long the close message may take to be answered before the connection is ended all the same. */
 export const GOODBYE_MS = 2_000;
 /** Bounds of how often the time of the last access is written down while a session that may expire is open. */

@@ -2,9 +2,9 @@ import { Fifo } from '../session/fifo';
 import type { AcknowledgementProperties } from '../session/packets';
 import type { UserCalls } from './user-calls';
 
-/** How the broker answered: PUBACK, or PUBREC and PUBCOMP. */
+/** How the broker answered: PUBACK, or PUBCOMP. */
 export interface Acknowledgement {
-  /** 0: taken. 0x10 (5.0): taken, nobody subscribes. */
+  /** 0: taken. 0x10 (5.0, PUBACK): taken, nobody subscribes. */
   reasonCode: number;
   properties?: AcknowledgementProperties;
 }

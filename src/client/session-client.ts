@@ -24,6 +24,7 @@ import {
   DEFAULT_MAX_RECONNECT_DELAY_MS,
   GOODBYE_MS,
   INBOUND_RECEIVE_MAXIMUM,
+  NEVER_EXPIRES,
   type SessionClientOptions,
   sessionOptions,
 } from './options';
@@ -269,6 +270,7 @@ export class SessionClient extends ClientEmitter {
   /** Subscriptions that the session remembers for a subscriber, from this or an earlier process. */
   remembered(subscriber: string): { subscription: Subscription; note: string }[] {
     return this.subscriptions().flatMap((subscription) => {
+      if (subscription.state === 'removing') return [];
       const note = rememberedUsers(subscription).get(subscriber);
       return note === undefined ? [] : [{ subscription, note }];
     });
@@ -461,7 +463,6 @@ export class SessionClient extends ClientEmitter {
   }
 
   #up(limits: ConnectionLimits, connack: ConnackDetails): void {
-    this.#lastEnd = undefined;
     this.#loop?.connected({ address: this.#address(), limits }, this.#options.birth);
     this.tell('connected', limits, connack);
   }
@@ -473,6 +474,7 @@ export class SessionClient extends ClientEmitter {
     // Whoever would take the messages is not there: they stay with the broker until then.
     const overflow = end.reasonString === 'inbound-overflow' || end.reasonString === 'receive-maximum-exceeded';
     if (overflow && this.#gate.holding) void this.#link.stop();
+    this.#stateChanged();
     this.tell('disconnected', end, wasUp);
   }
 
@@ -512,7 +514,13 @@ export class SessionClient extends ClientEmitter {
   #connectionOptions() {
     const { connection } = this.#options;
     if (connection.protocolVersion !== 5) return { ...connection, clientId: this.clientId };
-    const properties = { receiveMaximum: INBOUND_RECEIVE_MAXIMUM, ...connection.properties };
+    const properties: Record<string, unknown> = { receiveMaximum: INBOUND_RECEIVE_MAXIMUM };
+    // Without it an MQTT 5 broker ends the session with the connection (3.1.2.11.2 of 5.0).
+    if (!connection.clean) {
+      const expiryInterval = this.#journal?.recovered.metadata.expiryInterval ?? 0;
+      properties.sessionExpiryInterval = expiryInterval > 0 ? expiryInterval : NEVER_EXPIRES;
+    }
+    Object.assign(properties, connection.properties);
     return { ...connection, properties, clientId: this.clientId };
   }
 
@@ -522,6 +530,7 @@ export class SessionClient extends ClientEmitter {
       return;
     }
     const { state: link, contested } = this.#link;
+    if (link.kind === 'up') this.#lastEnd = undefined;
     this.#setState({ kind: 'open', link, contested, ...(this.#lastEnd === undefined ? {} : { end: this.#lastEnd }) });
   }
 

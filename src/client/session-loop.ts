@@ -104,6 +104,8 @@ export class SessionLoop {
     if (message.qos > 0 || !this.session.sendsQoS0) this.#assertAdmission();
     const watched = observer.acknowledged !== undefined;
     const outcome = this.session.publish(message, origin, watched, this.scheduler.now());
+    // Also when it is full: the oldest messages may have been dropped, which is to be recorded and told.
+    this.#schedule();
     if (outcome.kind === 'full') {
       const { count, bytes } = this.session.stored;
       throw new SessionError(
@@ -116,7 +118,6 @@ export class SessionLoop {
     if (outcome.kind === 'stored') {
       this.#observers.add(outcome.sequence, message.payload.length + UNSTORED_OVERHEAD_BYTES, observer);
     }
-    this.#schedule();
     if (outcome.kind === 'sent') this.#observers.sent(observer);
   }
 

@@ -106,7 +106,7 @@ export class Subscribers {
 
   /** Those the session brought along, as changed since. */
   #usersOf(filter: string, present: Subscription | undefined): RememberedUsers {
-    const users = rememberedUsers(present);
+    const users = rememberedUsers(present?.state === 'removing' ? undefined : present);
     for (const [subscriber, note] of this.#notes.get(filter) ?? []) {
       if (note === undefined) users.delete(subscriber);
       else users.set(subscriber, note);

@@ -92,7 +92,15 @@ export class Inbound {
     const identifier = packet.messageId as number;
     if (packet.qos === 2 && this.#received.has(identifier)) {
       // Handed over before (MQTT-4.3.3-2 (3.1.1)): acknowledged again, in its turn (MQTT-4.6.0-3 (3.1.1)).
-      this.#order.push({ delivery: RECORDED, identifier, qos: 2, bytes: 0, held: false, handled: true, onConnection: true });
+      this.#order.push({
+        delivery: RECORDED,
+        identifier,
+        qos: 2,
+        bytes: 0,
+        held: false,
+        handled: true,
+        onConnection: true,
+      });
       this.#acknowledgeHandled();
       return;
     }
@@ -153,7 +161,11 @@ export class Inbound {
   #receive(packet: PublishPacket, identifier: number, qos: 1 | 2): void {
     // Counted is what the flow has not taken, because that is what the limit protects. Mosquitto sends its whole backlog at
     // once after a reconnect, whatever we announced: a client that insisted on every acknowledgement would never get it.
-    if (this.#limits?.protocolVersion === 5 && this.#heldMessages >= this.receiveMaximum && !this.#open.has(identifier)) {
+    if (
+      this.#limits?.protocolVersion === 5 &&
+      this.#heldMessages >= this.receiveMaximum &&
+      !this.#open.has(identifier)
+    ) {
       this.effects.push({ type: 'close', reason: 'receive-maximum-exceeded', reasonCode: 0x93 });
       return;
     }
@@ -166,7 +178,15 @@ export class Inbound {
     const replaced = this.#open.get(identifier);
     if (replaced !== undefined) this.#forget(replaced);
     const delivery = ++this.#deliveries;
-    const message: InboundMessage = { delivery, identifier, qos, bytes, held: true, handled: false, onConnection: true };
+    const message: InboundMessage = {
+      delivery,
+      identifier,
+      qos,
+      bytes,
+      held: true,
+      handled: false,
+      onConnection: true,
+    };
     this.#open.set(identifier, message);
     this.#heldMessages += 1;
     this.#heldBytes += bytes;

@@ -204,7 +204,8 @@ export class Session {
     if (known && !sameBroker) this.#outbound.forgetWindow();
     if (!sameBroker) this.#log.append({ kind: RecordKind.Broker, address });
     // 3.2.2-4 (5.0) would have us close: but what the broker still queues for this client id is not thrown away.
-    if (limits.sessionPresent === true && !sameBroker) this.#adopt();
+    // A 3.1 broker does not say; it may hold one just as well.
+    if (limits.sessionPresent !== false && !limits.cleanStart && !sameBroker) this.#adopt();
     this.#broker = address;
     this.#outbound.connected(limits, now);
     this.#inbound.connected(limits);

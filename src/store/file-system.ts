@@ -27,9 +27,12 @@ export interface FileStatus {
  * Errors are Node's, with `code` ENOENT, EEXIST, ENOSPC, EIO, ...
  */
 export interface FileSystem {
-  /** `read`: existing, read only. `write`: existing, read and write. `create`: must not exist; mode 0600. */
+  /**
+   * `read`: existing, read only. `write`: existing, read and write. `create`: must not exist; mode 0600. A symbolic link
+   * is not followed, but an error.
+   */
   open(path: string, access: 'read' | 'write' | 'create'): Promise<OpenFile>;
-  /** Creates the directory and its parents where missing; mode 0700. */
+  /** Creates the directory and its parents where missing; mode 0700. Their names are durable if nothing interrupts it. */
   makeDirectory(path: string): Promise<void>;
   /** Names in the directory, without `.` and `..`. */
   list(path: string): Promise<string[]>;

@@ -19,6 +19,14 @@ import type { LockContent } from './lock-judgement';
 /** Where hard links do not exist (FAT, some network shares), exclusive creation takes their place. */
 const LINK_UNSUPPORTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
+/** Nonces of locks and claims that this process could not remove, or does not know to have made, because a disk failed. */
+const leftBehind = new Set<string>();
+
+/** True for a lock that names this process although nobody in it holds it: it was given up, and the disk failed. */
+export function isLeftBehind(nonce: string): boolean {
+  return leftBehind.has(nonce);
+}
+
 /** One attempt behind `chain`, whose last holder is dead. Undefined: somebody else was faster, look again. */
 export async function takeLock(
   fileSystem: FileSystem,
@@ -35,6 +43,9 @@ export async function takeLock(
     if (head) await replaceDeadLock(fileSystem, lockPath, target, [...chain.map((file) => file.nonce), content.nonce]);
     won = (await readLockFile(fileSystem, lockPath))?.nonce === content.nonce;
     return won ? handle : undefined;
+  } catch (error) {
+    leftBehind.add(content.nonce);
+    throw error;
   } finally {
     // A winner's left-overs are cleared away with all others, once the lock is in safe hands.
     if (!won) {
@@ -49,16 +60,33 @@ export async function giveUpLock(fileSystem: FileSystem, lockPath: string, conte
   const claim = successorPath(lockPath, content.nonce);
   const claimant: LockContent = { ...content, nonce: makeNonce(), beat: 0 };
   try {
-    const made = await makeExclusively(fileSystem, lockPath, claim, claimant);
-    if (!made) return; // Displaced, or the directory and the lock with it are gone.
-    await made.close();
-  } catch {
-    // Without a claim (a full disk) the look below still tells; a lock left behind would block us as long as we live.
+    const isFree = await claimRelease(fileSystem, lockPath, claim, claimant);
+    if (!isFree) return;
+    const file = await readLockFile(fileSystem, lockPath);
+    if (file?.nonce === content.nonce) await removeIfExists(fileSystem, lockPath);
+    await removeIfExists(fileSystem, claim);
+    await removeIfExists(fileSystem, uniquePath(lockPath, claimant.nonce));
+  } catch (error) {
+    leftBehind.add(content.nonce).add(claimant.nonce);
+    throw error;
   }
-  const file = await readLockFile(fileSystem, lockPath);
-  if (file?.nonce === content.nonce) await removeIfExists(fileSystem, lockPath);
-  await removeIfExists(fileSystem, claim);
-  await removeIfExists(fileSystem, uniquePath(lockPath, claimant.nonce));
+}
+
+/** False: displaced, or the directory and the lock with it are gone. */
+async function claimRelease(
+  fileSystem: FileSystem,
+  lockPath: string,
+  claim: string,
+  claimant: LockContent,
+): Promise<boolean> {
+  try {
+    const made = await makeExclusively(fileSystem, lockPath, claim, claimant);
+    await made?.close();
+    return made !== undefined;
+  } catch {
+    // Without a claim (a full disk) a look at the lock still tells; one left behind would block us as long as we live.
+    return true;
+  }
 }
 
 /** Removes what crashed and losing takers left beside a lock that is ours. */

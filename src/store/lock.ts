@@ -1,12 +1,12 @@
 /** The lock of a session: one file, taken without native code, on local and network file systems. */
 import * as path from 'node:path';
-import { SessionError } from '../errors';
+import { errorCode, SessionError } from '../errors';
 import type { FileStatus, FileSystem, OpenFile } from './file-system';
 import { ifExists, writeFully } from './files';
 import type { HolderFacts, HolderIdentity } from './holder-identity';
 import { type LockFile, makeNonce, readChain, readLockFile } from './lock-chain';
 import { judgeHolder, type LockContent } from './lock-judgement';
-import { encodeLock, giveUpLock, removeDebris, takeLock } from './lock-taking';
+import { encodeLock, giveUpLock, isLeftBehind, removeDebris, takeLock } from './lock-taking';
 import type { Scheduler } from './scheduler';
 
 const BEAT_INTERVAL_MS = 10_000;
@@ -84,7 +84,9 @@ export async function acquireLock(options: LockOptions): Promise<Lock> {
       await removeDebris(fileSystem, lockPath);
       await lock.start();
     } catch (error) {
-      await lock.release();
+      // The first error is the one to report.
+      await lock.release().catch(() => {});
+      if (errorCode(error) === 'ERR_SESSION_LOST') continue;
       throw error;
     }
     observations.forget(lockPath);
@@ -111,7 +113,11 @@ export class Lock {
 
   /** @internal Called once by `acquireLock`. */
   async start(): Promise<void> {
-    this.stamp = await this.options.fileSystem.status(this.options.path);
+    const { fileSystem, path: lockPath } = this.options;
+    this.stamp = await fileSystem.status(lockPath);
+    // Another taker that had stopped before its rename may have gone on: then the stamp is that of its file.
+    const file = await readLockFile(fileSystem, lockPath);
+    if (file?.nonce !== this.content.nonce) throw this.markLost(file);
     if (this.content.beats) this.scheduleBeat();
   }
 
@@ -135,8 +141,11 @@ export class Lock {
   async release(): Promise<void> {
     if (this.released) return;
     this.released = true;
-    await this.detach();
-    await giveUpLock(this.options.fileSystem, this.options.path, this.content);
+    try {
+      await this.detach();
+    } finally {
+      await giveUpLock(this.options.fileSystem, this.options.path, this.content);
+    }
   }
 
   /** Stops all use of the file without removing it, for a directory that is about to be renamed away and deleted. */
@@ -186,6 +195,7 @@ async function requireDead(
 ): Promise<void> {
   const { facts, observations, path: lockPath, subject } = options;
   const holder = head.content;
+  if (holder && isLeftBehind(holder.nonce)) return;
   // An empty file is a taker between creation and writing, where there are no links: it changes soon or never.
   const judgement = holder ? await judgeHolder(holder, self, facts, onNetwork) : head.raw === '' ? 'beating' : 'silent';
   if (judgement === 'dead') return;

@@ -8,9 +8,11 @@ import type { FileStatus, FileSystem, OpenFile } from './file-system';
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
+/** ELOOP for a symbolic link: nothing is read or written outside the storage path. Windows has no such flag. */
+const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 const OPEN_FLAGS = {
-  read: constants.O_RDONLY,
-  write: constants.O_RDWR,
+  read: constants.O_RDONLY | NO_FOLLOW,
+  write: constants.O_RDWR | NO_FOLLOW,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
@@ -104,11 +106,15 @@ function openFile(handle: fs.FileHandle): OpenFile {
 
 /** Not by `recursive`: that never returns where a file system answers ENOENT to a parent that exists (/proc). */
 async function makeDirectory(directory: string): Promise<void> {
-  const create = () => fs.mkdir(directory, { mode: DIRECTORY_MODE });
+  const parent = path.dirname(directory);
+  const create = async () => {
+    await fs.mkdir(directory, { mode: DIRECTORY_MODE });
+    // Where we may make names, but not read them, this cannot be done.
+    await syncDirectory(parent).catch(ignore('EACCES'));
+  };
   try {
     await create();
   } catch (error) {
-    const parent = path.dirname(directory);
     if (errorCode(error) === 'ENOENT' && parent !== directory) {
       await makeDirectory(parent);
       await create().catch(ignore('EEXIST'));

@@ -10,7 +10,7 @@ export const QUARANTINE_DIRECTORY = 'quarantine';
  */
 export class Quarantine {
   private directory: string | undefined;
-  private count = 0;
+  private readonly copied = new Set<string>();
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -30,16 +30,24 @@ export class Quarantine {
     return target;
   }
 
-  /** Copies `file` there, for one whose sound part is still in use. Resolves when the copy is durable. */
+  /** Copies `file` there, once for however many reasons, for one whose sound part is still in use. Resolves when the copy is durable. */
   async copy(file: string, reason: string): Promise<void> {
     this.directory ??= await this.makeDirectory();
-    await copyFile(this.fileSystem, file, path.join(this.directory, path.basename(file)));
+    if (!this.copied.has(file)) {
+      await copyFile(this.fileSystem, file, path.join(this.directory, path.basename(file)));
+      this.copied.add(file);
+    }
     await this.explain(this.directory, file, reason);
   }
 
   private async explain(directory: string, file: string, reason: string): Promise<void> {
     const text = Buffer.from(`${path.basename(file)}: ${reason}\n`);
-    await createFile(this.fileSystem, path.join(directory, `reason-${++this.count}.txt`), text);
+    for (let number = 1; ; number++) {
+      const target = path.join(directory, `reason-${number}.txt`);
+      if (await ifExists(this.fileSystem.status(target))) continue;
+      await createFile(this.fileSystem, target, text);
+      break;
+    }
     await this.fileSystem.syncDirectory(directory);
   }
 

@@ -11,7 +11,7 @@ import { newSnapshot } from './new-snapshot';
 import { findOriginal, keepOriginal, type Original } from './originals';
 import { Quarantine } from './quarantine';
 import type { Scheduler } from './scheduler';
-import { findStoredFiles, removeSuperseded, type StoredFiles, writeSnapshot } from './snapshots';
+import { findStoredFiles, removeSuperseded, type StoredFiles, snapshotPath, writeSnapshot } from './snapshots';
 import type { SpaceMonitor } from './space-monitor';
 import type { SyncLimiter } from './sync-limiter';
 
@@ -82,16 +82,19 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
         journal: journal.position(),
       }),
     );
-    if (isNew) await fileSystem.syncDirectory(storagePath);
+    // Also for one that is not new: who made it may have been killed before.
+    await fileSystem.syncDirectory(storagePath);
     if (migration?.original) await keepOriginal(fileSystem, migration.original, directory);
+    const damaged = await setAsideDamaged(stored, quarantine);
     const recovered: RecoveredSession<R> = {
       metadata,
       state: found.state,
       records,
       isNew: isNew && migration?.original === undefined,
-      notices: [...(migration?.notices ?? []), ...(await setAsideDamaged(stored, quarantine)), ...notices],
+      notices: [...(migration?.notices ?? []), ...damaged.notices, ...notices],
     };
-    await removeSuperseded(fileSystem, directory, stored, stored.epoch + 1);
+    const superseded = [...stored.snapshotPaths, ...stored.temporaryPaths].filter((file) => !damaged.left.has(file));
+    await removeSuperseded(fileSystem, superseded, snapshotPath(directory, stored.epoch + 1));
     return new FileSession({ ...options, journal, recovered, snapshot });
   } catch (error) {
     // The first error is the one to report; a journal without appended records has nothing to lose.
@@ -131,22 +134,31 @@ async function migrate<R>({ fileSystem, storagePath, clientId, codec }: Recovery
   };
 }
 
+/** Moves damaged snapshots to quarantine. `left`: those that could not be moved. */
 async function setAsideDamaged(
   stored: StoredFiles,
   quarantine: Quarantine,
-): Promise<RecoveredSession<unknown>['notices']> {
-  const notices: RecoveredSession<unknown>['notices'] = [];
+): Promise<{ notices: JournalNotice[]; left: Set<string> }> {
+  const notices: JournalNotice[] = [];
+  const left = new Set<string>();
   for (const { path: file, error } of stored.damaged) {
-    const kept = await quarantine.take(file, error.message);
+    let whereabouts: string;
+    try {
+      whereabouts = `It is kept as ${(await quarantine.take(file, error.message)) ?? file}.`;
+    } catch (trouble) {
+      // A full disk must not keep a session closed of which the rest can be read.
+      whereabouts = `It could not be moved to quarantine (${String(trouble)}) and stays where it is.`;
+      left.add(file);
+    }
     const consequence = stored.snapshot
       ? 'an older snapshot was used in its place'
       : 'subscriptions, packet identifiers and settings that only it held are lost, messages in the journal are kept';
     notices.push({
       level: 'error',
-      text: `The snapshot ${file} is damaged (${error.message}); ${consequence}. It is kept as ${kept ?? file}.`,
+      text: `The snapshot ${file} is damaged (${error.message}); ${consequence}. ${whereabouts}`,
     });
   }
-  return notices;
+  return { notices, left };
 }
 
 /**

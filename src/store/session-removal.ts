@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import type { FileSystem } from './file-system';
 import { ifExists, listWithStatus, removeIfExists } from './files';
 import { Quarantine } from './quarantine';
+import { isSessionDirectoryName } from './safe-name';
 
 const DELETED = /^\.deleted-[0-9a-f]{8}-(.+)$/;
 /** Names that this package gives to files of a session. */
@@ -36,6 +37,10 @@ export async function removeDeleted(fileSystem: FileSystem, directory: string, n
 /** Completes deletions that a crash interrupted. */
 export async function completeDeletions(fileSystem: FileSystem, storagePath: string, now: () => number): Promise<void> {
   for (const name of await fileSystem.list(storagePath)) {
-    if (DELETED.test(name)) await removeDeleted(fileSystem, path.join(storagePath, name), now);
+    const session = DELETED.exec(name)?.[1];
+    if (session === undefined || !isSessionDirectoryName(session)) continue;
+    const directory = path.join(storagePath, name);
+    const status = await ifExists(fileSystem.status(directory));
+    if (status?.kind === 'directory') await removeDeleted(fileSystem, directory, now);
   }
 }

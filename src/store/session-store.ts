@@ -241,6 +241,7 @@ export class SessionStore implements SessionOpener {
     for (let attempt = 1; ; attempt++) {
       try {
         if (access === 'create') await this.fileSystem.makeDirectory(directory);
+        await requireDirectory(this.fileSystem, directory);
         return await acquireLock({
           fileSystem: this.fileSystem,
           scheduler: this.scheduler,
@@ -284,6 +285,16 @@ interface Occupation {
   directory: string;
   lock: Lock;
   leave: () => void;
+}
+
+/** A symbolic link would lead out of the storage path. */
+async function requireDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  if ((await fileSystem.status(directory)).kind === 'directory') return;
+  throw new SessionError(
+    'ERR_STORE_PATH',
+    `${directory} is not a directory, but a file or a symbolic link. Nothing is stored in it: move it away.`,
+    { details: { path: directory } },
+  );
 }
 
 /** The error that led here is the one to report. A lock left behind names this process, and ends with it at the latest. */

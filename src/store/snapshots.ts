@@ -84,17 +84,13 @@ export async function writeSnapshot(
   return bytes;
 }
 
-/** Removes what the snapshot of `epoch` has made superfluous. */
+/** Removes those of `files` that the snapshot `current` has made superfluous. */
 export async function removeSuperseded(
   fileSystem: FileSystem,
-  directory: string,
-  stored: StoredFiles,
-  epoch: number,
+  files: readonly string[],
+  current: string,
 ): Promise<void> {
-  const current = snapshotPath(directory, epoch);
-  for (const file of [...stored.snapshotPaths, ...stored.temporaryPaths]) {
-    if (file !== current) await removeIfExists(fileSystem, file);
-  }
+  for (const file of files) if (file !== current) await removeIfExists(fileSystem, file);
 }
 
 async function readSnapshot(

@@ -17,12 +17,23 @@ export async function prepareStoragePath(fileSystem: FileSystem, storagePath: st
   try {
     await fileSystem.makeDirectory(absolute);
     const real = fileSystem === nodeFileSystem ? await fs.realpath(absolute) : absolute;
+    // Also when it was there: who made it may have been killed before.
+    await syncParent(fileSystem, real);
     const probe = path.join(real, `.probe-${randomBytes(8).toString('hex')}`);
     await (await fileSystem.open(probe, 'create')).close();
     await fileSystem.remove(probe);
     return real;
   } catch (error) {
     throw storagePathError(error, absolute);
+  }
+}
+
+/** The directory around the storage path is not ours: it may be unreadable, or on a read-only file system. */
+async function syncParent(fileSystem: FileSystem, storagePath: string): Promise<void> {
+  try {
+    await fileSystem.syncDirectory(path.dirname(storagePath));
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '')) throw error;
   }
 }
 

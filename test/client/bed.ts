@@ -5,6 +5,9 @@ import type { SessionClientOptions } from '../../src/client/options';
 import { SessionClient } from '../../src/client/session-client';
 import type { Message, QoS } from '../../src/session/message';
 import { openSessionStore, type SessionStore, type SessionStoreOptions } from '../../src/store/session-store';
+import { SyncLimiter } from '../../src/store/sync-limiter';
+import { ProcessDisk } from '../simulation/process-disk';
+import { factsOf, machine } from '../store/support';
 import { MemoryDisk } from '../support/memory-disk';
 import { Mosquitto, type MosquittoOptions } from '../support/mosquitto';
 import { Observer } from '../support/observer';
@@ -13,6 +16,8 @@ import { waitFor } from '../support/wait';
 
 /** Nothing listens there; for clients that never connect. */
 const NO_BROKER = 'mqtt://127.0.0.1:1';
+
+let processes = 0;
 
 export interface ClientSettings extends Partial<Omit<SessionClientOptions, 'connection'>> {
   url?: string;
@@ -45,6 +50,27 @@ export class Bed {
     const store = await openSessionStore({ path: path.join(this.directory, 'sessions'), ...options });
     this.#stores.push(store);
     return store;
+  }
+
+  /** A store on a disk in memory, as a new process sees it: no other one runs, and none shares its names. */
+  async storeOn(disk: MemoryDisk, options: Partial<SessionStoreOptions> = {}): Promise<SessionStore> {
+    const pid = ++processes;
+    const mountPoint = `/process-${pid}`;
+    return this.store({
+      path: `${mountPoint}/disk/sessions`,
+      fileSystem: new ProcessDisk(disk, mountPoint),
+      holderFacts: factsOf({ ...machine, pid }, { [pid]: machine.processStart }),
+      // A dead disk never gives back what it took from a shared one.
+      syncLimiter: new SyncLimiter(2),
+      onNotice: () => undefined,
+      ...options,
+    });
+  }
+
+  /** The client's process is dead: it is not closed after the test. */
+  abandon(client: SessionClient): void {
+    this.#clients.splice(this.#clients.indexOf(client), 1);
+    this.#stores.splice(0);
   }
 
   /** A client that is not open yet; on files, without a broker, if nothing else is asked for. */
@@ -105,7 +131,10 @@ export async function connect(client: SessionClient): Promise<void> {
   await waitFor(() => client.connected, { what: 'a connection', detail: () => JSON.stringify(client.state) });
 }
 
-export function message(payload: string, { topic = 'test', qos = 1 as QoS, ...more }: Partial<Omit<Message, 'payload'>> = {}): Message {
+export function message(
+  payload: string,
+  { topic = 'test', qos = 1 as QoS, ...more }: Partial<Omit<Message, 'payload'>> = {},
+): Message {
   return { topic, payload: Buffer.from(payload), qos, retain: false, ...more };
 }
 
@@ -135,7 +164,10 @@ export class TestDisk extends MemoryDisk {
 }
 
 /** Holds back all calls of one operation on journal segments. */
-export function holdBack(disk: MemoryDisk, operation: 'sync' | 'write'): { waiting: () => number; release: () => void } {
+export function holdBack(
+  disk: MemoryDisk,
+  operation: 'sync' | 'write',
+): { waiting: () => number; release: () => void } {
   let release: () => void = () => undefined;
   let waiting = 0;
   const released = new Promise<void>((resolve) => {

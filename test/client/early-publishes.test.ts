@@ -40,9 +40,14 @@ describe('publishes before the session is open', () => {
   it('keep a pause and an unsubscription that came as early', async () => {
     const store = await bed.store();
     const first = await bed.openClient({ store });
-    first.subscribe('user', { filter: 'old', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }, () => {}, {
-      note: 'n',
-    });
+    first.subscribe(
+      'user',
+      { filter: 'old', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 },
+      () => {},
+      {
+        note: 'n',
+      },
+    );
     await first.close();
     const second = await bed.client({ store });
     second.pause();

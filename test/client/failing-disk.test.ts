@@ -20,7 +20,7 @@ describe('a failing disk', function () {
 
   it('that fails one write refuses that message, tells why, and works again without being asked to', async () => {
     const disk = new TestDisk();
-    const client = await bed.openClient({ store: await bed.store({ path: '/sessions', fileSystem: disk }) });
+    const client = await bed.openClient({ store: await bed.storeOn(disk) });
     const events: string[] = [];
     client.on('storeError', (error) => events.push((error as NodeJS.ErrnoException).code ?? ''));
     client.on('storeRecovered', () => events.push('recovered'));
@@ -36,7 +36,7 @@ describe('a failing disk', function () {
   it('that is full refuses new messages, delivers the stored ones, and takes new ones when there is room', async () => {
     const disk = new TestDisk();
     const observer = await bed.observer(broker());
-    const store = await bed.store({ path: '/sessions', fileSystem: disk });
+    const store = await bed.storeOn(disk);
     const client = await bed.openClient({ store, url: broker().url });
     await Promise.all(numbers(200).map((payload) => client.publish(message(payload, { qos: 2 }))));
     disk.capacity = disk.used;
@@ -56,14 +56,15 @@ describe('a failing disk', function () {
 
   it('whose sync fails reports nothing stored until it is written anew, and then it is', async () => {
     const disk = new TestDisk();
-    const store = await bed.store({ path: '/sessions', fileSystem: disk });
+    const store = await bed.storeOn(disk);
     const client = await bed.openClient({ store });
     await client.publish(message('before'));
     disk.fail({ operation: 'sync', path: /mcpj$/, code: 'EIO', times: 1 });
     await client.publish(message('after'));
 
     const rest = disk.crash('power', 3);
-    const next = await bed.openClient({ store: await bed.store({ path: '/sessions', fileSystem: rest }) });
+    bed.abandon(client);
+    const next = await bed.openClient({ store: await bed.storeOn(rest) });
     assert.equal(next.stored.count, 2);
   });
 });

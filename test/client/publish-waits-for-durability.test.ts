@@ -7,7 +7,7 @@ describe('publish', () => {
 
   it('says "stored" only when the sync that covers the message has returned', async () => {
     const disk = new TestDisk();
-    const store = await bed.store({ path: '/sessions', fileSystem: disk });
+    const store = await bed.storeOn(disk);
     const client = await bed.openClient({ store });
     const held = holdBack(disk, 'sync');
     let stored = false;

@@ -25,7 +25,7 @@ describe('a session that cannot be opened', () => {
 
   it('because the path may not be written: likewise', async () => {
     const disk = new TestDisk();
-    const store = await bed.store({ path: '/sessions', fileSystem: disk });
+    const store = await bed.storeOn(disk);
     const fixed = disk.fail({ operation: 'makeDirectory', code: 'EACCES' });
     const client = await bed.client({ store });
     const opening = client.open();

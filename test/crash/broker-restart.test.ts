@@ -58,7 +58,10 @@ describe('a broker that restarts', function () {
     for (const { clientId } of CLIENTS) {
       const [first, ...later] = library!.sessionsPresent(clientId);
       assert.equal(first, false);
-      assert.ok(later.length >= 3 && later.every((present) => present === true), `${clientId}: ${library!.sessionsPresent(clientId)}`);
+      assert.ok(
+        later.length >= 3 && later.every((present) => present === true),
+        `${clientId}: ${library!.sessionsPresent(clientId)}`,
+      );
     }
     await library!.stop();
     console.log(
@@ -95,7 +98,10 @@ describe('a broker that restarts', function () {
     await waitForMore(300);
     await testBed.outage(true);
     // What the broker took it passes on to the observer before these; what it did not take is still ours to deliver.
-    await Promise.all([testBed.publisher.publish('marker/out/1', '1', 1), testBed.publisher.publish('marker/out/2', '1', 2)]);
+    await Promise.all([
+      testBed.publisher.publish('marker/out/1', '1', 1),
+      testBed.publisher.publish('marker/out/2', '1', 2),
+    ]);
     await waitFor(() => testBed.observer.on('marker/out/1').length + testBed.observer.on('marker/out/2').length === 2, {
       what: 'everything that the broker took to be at the observer',
     });

@@ -50,7 +50,10 @@ describe("a broker with Mosquitto's default limits", function () {
     const lost = CLIENTS.map(({ clientId }) => ({ clientId, count: library!.lostConnections(clientId).length }));
     const ended = lost.map(({ clientId, count }) => ({ clientId, count: count - 1 }));
     for (const { clientId, count } of ended) {
-      assert.ok(count <= LOST_CONNECTIONS_MAX[clientId], `${clientId} lost its connection ${count} times:\n${detail()}`);
+      assert.ok(
+        count <= LOST_CONNECTIONS_MAX[clientId],
+        `${clientId} lost its connection ${count} times:\n${detail()}`,
+      );
     }
     assert.deepEqual(library.errors(), []);
     const outbound = judgeOutbound(testBed.observer);

@@ -50,7 +50,10 @@ describe('a half-open link', function () {
 
     for (const { clientId } of CLIENTS) {
       await library.whenConnected(clientId);
-      assert.deepEqual(library.lostConnections(clientId).map(({ kind }) => kind), ['ping-timeout']);
+      assert.deepEqual(
+        library.lostConnections(clientId).map(({ kind }) => kind),
+        ['ping-timeout'],
+      );
       assert.ok(noticed.get(clientId)! < NOTICED_WITHIN_S, `noticed by ${clientId} after ${noticed.get(clientId)} s`);
       assert.deepEqual(library.sessionsPresent(clientId), [false, true]);
     }

@@ -2,7 +2,7 @@ import { campaignSettings, describeFigures, runCampaign } from './harness/campai
 import { INBOUND, startLibrarySubject } from './harness/library-subject';
 
 describe('a process killed again and again', function () {
-  const { kills, seed } = campaignSettings(16);
+  const { kills, seed } = campaignSettings(12);
   this.timeout(60_000 + kills * 10_000);
 
   it(`loses nothing and delivers QoS 2 once, with MQTT 3.1.1 and 5, out and in (${kills} kills, seed ${seed})`, async () => {
@@ -10,10 +10,10 @@ describe('a process killed again and again', function () {
       name: 'kill-library',
       kills,
       seed,
-      start: startLibrarySubject(75),
+      start: startLibrarySubject(100),
       clients: 2,
       inbound: INBOUND,
-      inboundPerSecond: 75,
+      inboundPerSecond: 100,
     });
     console.log(describeFigures(figures));
   });

@@ -88,8 +88,10 @@ describe('session: reconnect with Session Present 1', () => {
     const harness = new Harness();
     harness.connect(limits({ protocolVersion: 3, sessionPresent: undefined }));
     const one = harness.publish(2);
+    assert.deepEqual(harness.sent(), [`PUBREL ${one}`]);
+    harness.receive(pubcomp(one));
+    assert.deepEqual(harness.sent(), [`PUBLISH ${one}`]);
     harness.disconnect();
-    harness.takePackets();
     harness.connect(limits({ protocolVersion: 3, sessionPresent: undefined }));
     assert.deepEqual(harness.sent(), [`PUBLISH ${one} dup`]);
     harness.receive(pubrec(one));

@@ -64,9 +64,6 @@ type AnswerKind = 'puback' | 'pubrec' | 'pubcomp' | 'other';
 export class ModelBroker {
   /** How often the client has given up its protocol state towards this broker. */
   clientStateLost = 0;
-  lastSessionPresent = false;
-  /** Messages refused once are refused again. */
-  readonly #refused = new Set<number>();
   #session: BrokerSession | undefined;
   #sessions = 0;
   #link: BrokerLink | undefined;
@@ -142,7 +139,6 @@ export class ModelBroker {
       nextIdentifier: 1,
     };
     this.#link = link;
-    this.lastSessionPresent = present;
     const version5 = protocolVersion === 5;
     link.toClient({
       protocolVersion,
@@ -218,7 +214,9 @@ export class ModelBroker {
     } else {
       const held = session.held.get(messageId);
       if (held !== undefined && held.number !== number) {
-        this.oracle.violation(`PUBLISH ${messageId} brings message ${number}, the broker holds ${held.number} under it`);
+        this.oracle.violation(
+          `PUBLISH ${messageId} brings message ${number}, the broker holds ${held.number} under it`,
+        );
       }
       if (held === undefined && refused) {
         this.oracle.givenUp(number);
@@ -241,9 +239,9 @@ export class ModelBroker {
 
   #refuses(packet: PublishPacket): boolean {
     if (this.#link?.options.protocolVersion !== 5 || packet.qos === 0) return false;
-    const number = messageNumber(packet.payload);
-    if (!packet.dup && this.random.chance(this.behaviour.refusals)) this.#refused.add(number);
-    return this.#refused.has(number);
+    // By its number: what was refused once is refused again, by any broker.
+    const scattered = Math.imul(messageNumber(packet.payload), 0x9e3779b1) >>> 0;
+    return scattered / 0x1_0000_0000 < this.behaviour.refusals;
   }
 
   #released(session: BrokerSession, messageId: number, link: BrokerLink): void {

@@ -230,7 +230,8 @@ export class SimulatedLink implements Connection, BrokerLink {
         this.network.trace.add('connected', () => `#${this.number} session present ${packet.sessionPresent}`);
         this.site.rules.packet(this.number, 'toClient', {
           cmd: 'connack',
-          sessionPresent: packet.sessionPresent ?? this.site.broker.lastSessionPresent,
+          // A 3.1 broker does not say: the client has to reckon with a session.
+          sessionPresent: packet.sessionPresent ?? true,
           returnCode: 0,
           ...(packet.receiveMaximum === undefined ? {} : { properties: { receiveMaximum: packet.receiveMaximum } }),
         } as Packet);

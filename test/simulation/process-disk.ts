@@ -52,6 +52,7 @@ export class ProcessDisk implements FileSystem {
   }
 
   #below(path: string): string {
+    if (path === this.mountPoint) return '/';
     if (!path.startsWith(`${this.mountPoint}/`)) throw new Error(`${path} is outside of ${this.mountPoint}`);
     return path.slice(this.mountPoint.length);
   }

@@ -1,4 +1,4 @@
-const KEPT = Number(process.env.TRACE ?? 80);
+const KEPT = 80;
 
 /** The last events of a run, formatted only when somebody asks. */
 export class Trace {

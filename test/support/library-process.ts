@@ -2,7 +2,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import * as path from 'node:path';
-import type { Call, Calls, FromProcess, LibraryProcessOptions, ProcessEvent, Request } from './library-process/protocol';
+import type {
+  Call,
+  Calls,
+  FromProcess,
+  LibraryProcessOptions,
+  ProcessEvent,
+  Request,
+} from './library-process/protocol';
 import { waitFor, within } from './wait';
 
 export type {

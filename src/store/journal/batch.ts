@@ -45,6 +45,15 @@ export class Batch<R> {
     if ((kind & MESSAGE_KIND_BIT) !== 0) this.hasMessages = true;
   }
 
+  /** Its records were reported. Until they are synced it waits to be written again, in no more memory than that takes. */
+  settle(pool: BufferPool): void {
+    this.records = [];
+    if (this.buffer.length < 2 * this.length) return;
+    const buffer = Buffer.from(this.buffer.subarray(0, this.length));
+    pool.give(this.buffer);
+    this.buffer = buffer;
+  }
+
   #grow(needed: number): void {
     let bytes = Math.max(BUFFER_BYTES_MIN, this.buffer.length * 2);
     while (bytes < needed && bytes < BATCH_BYTES_MAX) bytes *= 2;
@@ -63,6 +72,7 @@ export class BufferPool {
   }
 
   give(buffer: Buffer): void {
-    if (this.#free.length < 2 && buffer.length <= 16 * BUFFER_BYTES_MIN) this.#free.push(buffer);
+    const { length } = buffer;
+    if (this.#free.length < 2 && length >= BUFFER_BYTES_MIN && length <= 16 * BUFFER_BYTES_MIN) this.#free.push(buffer);
   }
 }

@@ -28,6 +28,8 @@ const SEGMENT_MAGIC = 0x4d43504a;
 export const SEGMENT_VERSION = 1;
 const UID_BYTES = 16;
 const UINT32 = 0x1_0000_0000;
+/** Fifteen digits. */
+const EPOCH_MAX = 999_999_999_999_999;
 
 /** What ties bytes to one session. */
 export class JournalKey {
@@ -156,8 +158,17 @@ export function writeUInt64(bytes: Buffer, value: number, offset: number): void 
   bytes.writeUInt32LE(Math.floor(value / UINT32), offset + 4);
 }
 
-/** A journal file's name says under which epoch it was last taken over, and its place in the journal. */
+/**
+ * A journal file's name says under which epoch it was last taken over, and its place in the journal.
+ * @throws SessionError `ERR_STORE_PATH` for what `parseSegmentName` would not find again.
+ */
 export function segmentName(epoch: number, number: number): string {
+  if (epoch > EPOCH_MAX || number >= UINT32) {
+    throw new SessionError(
+      'ERR_STORE_PATH',
+      `No journal file can follow epoch ${epoch - 1} or number ${number - 1}: remove the file with such a name, which is not one of ours`,
+    );
+  }
   return `${epoch}-${String(number).padStart(8, '0')}.mcpj`;
 }
 

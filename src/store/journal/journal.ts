@@ -120,10 +120,12 @@ export async function openJournal<R>(options: JournalOptions<R>): Promise<Opened
       ...choice.backlog.map(({ file, number, firstSequence, length }) => ({
         file,
         segment: { number, firstSequence, length },
+        durableLength: length,
       })),
-      ...scan.segments.map(({ source, firstSequence, length }) => ({
+      ...scan.segments.map(({ source, firstSequence, length, durableLength }) => ({
         file: source.file,
         segment: { number: source.number, firstSequence, length },
+        durableLength,
       })),
     ],
     leftovers,
@@ -282,6 +284,8 @@ export class Journal<R> {
       // Exactly what the written position leaves out is removed: meanwhile more may have become superfluous.
       const dead = this.#table.dead(Math.min(neededFrom, stateSequence + 1));
       await write(this.#table.position(this.#key.uid, dead.length));
+      // Whoever took over while that was being written goes by the former snapshot, and by the files it lists.
+      await this.#options.verifyHolder();
       await this.#release(dead);
     });
     this.#checkpoint = result.catch(() => undefined);
@@ -299,7 +303,10 @@ export class Journal<R> {
         this.#options.notice({ level: 'warn', text: `${path} could not be removed yet: ${String(error)}` });
       });
     }
-    if (!this.#reserve.isFull && this.failure === undefined) await this.#reserve.fill();
+    if (this.#reserve.isFull || this.failure !== undefined) return;
+    await this.#reserve.fill().catch((error: unknown) => {
+      this.#options.notice({ level: 'warn', text: `No room could be reserved: ${String(error)}` });
+    });
   }
 
   /** Gives back room from the reserve, so that a snapshot can be written on a full disk. False: none is left. */

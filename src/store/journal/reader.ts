@@ -126,21 +126,20 @@ export class JournalReader<R> {
     }
     if (from > durable()) return from - 1;
     const segment = table.segmentAt(table.indexOf(from));
-    const end = table.endOf(segment);
     const quietFrom = goesOn && from === segment.firstSequence ? current.quietFrom : segment.firstSequence - 1;
     await this.#leave();
-    const entered = await this.#enter(segment, end, quietFrom);
+    const entered = await this.#enter(segment, quietFrom);
     if (segment.number > this.#segmentNumber && this.#segmentNumber > 0) this.#options.crossed();
     this.#segmentNumber = segment.number;
     if (entered) return entered;
-    const last = Math.min(end - 1, durable());
+    const last = Math.min(table.endOf(segment) - 1, durable());
     await this.#options.damaged(segment, Math.max(segment.firstSequence, from), last, 'the file is missing');
     return last;
   }
 
   /** Opens a segment at its start; undefined when its file is gone. */
-  async #enter(segment: Segment, end: number, quietFrom: number): Promise<Cursor | undefined> {
-    const { fileSystem, key, durable } = this.#options;
+  async #enter(segment: Segment, quietFrom: number): Promise<Cursor | undefined> {
+    const { fileSystem, key, durable, table } = this.#options;
     const file = await ifExists(fileSystem.open(segment.path, 'read'));
     if (file === undefined) return undefined;
     try {
@@ -150,6 +149,8 @@ export class JournalReader<R> {
       const after = segment.firstSequence - 1;
       const limit = segment.length;
       const scanner = new SegmentScanner(key, { file, start: SEGMENT_HEADER_BYTES, limit, attempt, after });
+      // Only now: while the file was being opened, the segment may have ended and the next one become durable.
+      const end = table.endOf(segment);
       this.#cursor = { segment, file, scanner, passed: after, quietFrom, end, reach: durable() };
       return this.#cursor;
     } catch (error) {

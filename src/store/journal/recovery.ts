@@ -14,6 +14,8 @@ export interface ScannedSegment {
   firstSequence: number;
   /** Behind the last record that counts. */
   length: number;
+  /** Up to here the journal itself says that it is on the disk. */
+  durableLength: number;
 }
 
 export interface ScanResult<R> {
@@ -192,10 +194,11 @@ class JournalScan<R> {
       let segment = segments.at(-1);
       if (segment?.source !== source) {
         const firstSequence = source.firstSequence || source.header?.firstSequence || sequence;
-        segment = { source, firstSequence, length: end };
+        segment = { source, firstSequence, length: end, durableLength: SEGMENT_HEADER_BYTES };
         segments.push(segment);
       }
       segment.length = end;
+      if (sequence <= this.#mark) segment.durableLength = end;
       if (stored) records.push(stored);
     }
     const lastSequence = Math.max(this.#stateSequence, this.#records.at(-1)?.sequence ?? 0);

@@ -16,6 +16,7 @@ export class Reserve {
   readonly #path: string;
   readonly #bytesMax: number;
   #bytes = 0;
+  #previous: Promise<unknown> = Promise.resolve();
 
   constructor(fileSystem: FileSystem, directory: string, bytesMax: number) {
     this.#fileSystem = fileSystem;
@@ -37,7 +38,11 @@ export class Reserve {
    * A full disk is not an error: it keeps what it got and is filled the next time.
    * @throws Error of the system other than ENOSPC.
    */
-  async fill(): Promise<void> {
+  fill(): Promise<void> {
+    return this.#inTurn(() => this.#fill());
+  }
+
+  async #fill(): Promise<void> {
     if (this.#bytesMax === 0) return;
     const exists = await this.measure();
     const file = await this.#fileSystem.open(this.#path, exists ? 'write' : 'create');
@@ -63,9 +68,17 @@ export class Reserve {
   }
 
   /** Gives back at least `bytes` in whole steps, or all that is left. Resolves to false when there was nothing to give. */
-  async shrink(bytes: number): Promise<boolean> {
+  shrink(bytes: number): Promise<boolean> {
+    return this.#inTurn(() => this.#shrink(bytes));
+  }
+
+  async #shrink(bytes: number): Promise<boolean> {
     if (this.#bytes === 0) return false;
-    const file = await this.#fileSystem.open(this.#path, 'write');
+    const file = await ifExists(this.#fileSystem.open(this.#path, 'write'));
+    if (file === undefined) {
+      this.#bytes = 0;
+      return false;
+    }
     try {
       const given = Math.max(1, Math.ceil(bytes / STEP_BYTES)) * STEP_BYTES;
       const left = Math.max(0, this.#bytes - given);
@@ -75,5 +88,12 @@ export class Reserve {
       await file.close();
     }
     return true;
+  }
+
+  /** The writer shrinks the file while a checkpoint may be filling it. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#previous.then(action);
+    this.#previous = result.catch(() => undefined);
+    return result;
   }
 }

@@ -1,9 +1,21 @@
 import * as path from 'node:path';
-import type { FileSystem } from '../file-system';
+import type { FileSystem, OpenFile } from '../file-system';
+import { writeFully } from '../files';
 import { segmentName } from './format';
+import { isNoSpace } from './segment-file';
 import type { FoundFile } from './segment-files';
 import type { Segment } from './segment-table';
 import type { JournalNotice } from './types';
+
+const COPY_CHUNK_BYTES = 1024 * 1024;
+
+/** A segment to be taken over. */
+export interface SegmentToTake {
+  file: FoundFile;
+  segment: Omit<Segment, 'path'>;
+  /** Up to here it is known to be on the disk. */
+  durableLength: number;
+}
 
 /** Copies a damaged file to where it is kept for inspection. */
 export type Quarantine = (path: string, reason: string) => Promise<void>;
@@ -32,7 +44,7 @@ export async function takeOver(
   fileSystem: FileSystem,
   directory: string,
   epoch: number,
-  segments: readonly { file: FoundFile; segment: Omit<Segment, 'path'> }[],
+  segments: readonly SegmentToTake[],
   others: readonly FoundFile[],
   removeOther: (file: FoundFile) => Promise<void>,
 ): Promise<Segment[]> {
@@ -50,18 +62,41 @@ export async function takeOver(
     taken.push({ ...segment, path: target });
   }
   if (renamed) await fileSystem.syncDirectory(directory);
-  const last = taken.at(-1);
-  if (last) await cutAndSync(fileSystem, last);
+  for (const [index, segment] of taken.entries()) {
+    const durableLength = segments[index]?.durableLength ?? 0;
+    if (index === taken.length - 1 || durableLength < segment.length) await secure(fileSystem, segment, durableLength);
+  }
   return taken;
 }
 
 /** What a killed process had written and not synced counts from here on, so it must be on the disk. */
-async function cutAndSync(fileSystem: FileSystem, segment: Segment): Promise<void> {
+async function secure(fileSystem: FileSystem, segment: Segment, durableLength: number): Promise<void> {
   const file = await fileSystem.open(segment.path, 'write');
   try {
     if ((await file.size()) > segment.length) await file.truncate(segment.length);
+    await writeAgain(file, durableLength, segment.length);
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Puts the same bytes in their place. If the last sync of the killed process failed, the system still shows them and
+ * will never write them: another sync would succeed without doing anything.
+ */
+async function writeAgain(file: OpenFile, from: number, to: number): Promise<void> {
+  const chunk = Buffer.allocUnsafe(Math.max(0, Math.min(COPY_CHUNK_BYTES, to - from)));
+  for (let position = from; position < to; ) {
+    const length = await file.read(chunk, 0, Math.min(chunk.length, to - position), position);
+    if (length === 0) return;
+    try {
+      await writeFully(file, chunk.subarray(0, length), position);
+    } catch (error) {
+      // A full disk that writes nothing in place must not keep the queue from being drained.
+      if (isNoSpace(error)) return;
+      throw error;
+    }
+    position += length;
   }
 }

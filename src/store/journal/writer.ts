@@ -379,7 +379,11 @@ export class JournalWriter<R> {
     const { table, durability, events } = this.#options;
     if (table.active) table.active.length = this.#active.end;
     if (this.#unsynced.length > 0 && durability === 'interval') this.#armInterval();
-    for (const batch of this.#unsynced) batch.records = [];
+    for (let index = this.#unsynced.length - 1; index >= 0; index--) {
+      const batch = this.#unsynced[index];
+      if (batch === undefined || batch.records.length === 0) break;
+      batch.settle(this.#pool);
+    }
     this.#resolveWaiters();
     if (last <= this.#reported) return;
     this.#reported = last;

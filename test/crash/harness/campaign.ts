@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../support/wait';
-import { judgeInbound, judgeOutbound, type InboundFigures, type OutboundFigures, waitForObserved, waitForReceived } from './judgement';
+import {
+  type InboundFigures,
+  judgeInbound,
+  judgeOutbound,
+  type OutboundFigures,
+  waitForObserved,
+  waitForReceived,
+} from './judgement';
 import { Random } from './random';
 import { type Stream, TestBed } from './test-bed';
 
@@ -117,6 +124,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignFig
       if (outage) figures.killsInOutage++;
       failOnErrors(subject);
       await subject.kill();
+      testBed.endGeneration();
       figures.kills++;
       testBed.proxy.assertClean();
     }
@@ -173,12 +181,12 @@ export function campaignSettings(kills: number): { kills: number; seed: number }
 
 export function describeFigures(figures: CampaignFigures): string {
   const { kills, killsInOutage, killsWhileStarting, done, observed, doubledQoS1, doubledQoS2 } = figures;
-  const { published, received, repeatedQoS1, repeatedQoS2, connections, milliseconds } = figures;
+  const { published, received, repeatedQoS1, repeatedQoS2, late, connections, milliseconds } = figures;
   return [
     `${kills} kills (${killsInOutage} in an outage, ${killsWhileStarting} while starting), ${connections} connections, ` +
       `${(milliseconds / 1000).toFixed(1)} s`,
     `out: ${done} reported done, ${observed} observed, 0 missing, repeated: ${doubledQoS1} QoS 1, ${doubledQoS2} QoS 2`,
     `in: ${published} published, ${received} handed over, 0 missing, repeated and marked: ${repeatedQoS1} QoS 1, ` +
-      `${repeatedQoS2} QoS 2`,
+      `${repeatedQoS2} QoS 2; ${late} sent late by the broker`,
   ].join('\n');
 }

@@ -97,7 +97,15 @@ for (let index = 0; index < Math.floor(count); index++) {
       complete: 'stored',
       wires: [],
     })),
-    { id: 'completed', ...ON_TAB, type: 'complete', name: '', scope: STREAMS.map(outId), uncaught: false, wires: [['done']] },
+    {
+      id: 'completed',
+      ...ON_TAB,
+      type: 'complete',
+      name: '',
+      scope: STREAMS.map(outId),
+      uncaught: false,
+      wires: [['done']],
+    },
     { ...functionNode('done', note), wires: [[]] },
   ];
 }
@@ -143,7 +151,9 @@ export function reportedErrors(log: string): string[] {
   return log
     .split('\n')
     .filter((line) => /FLOW-ERROR|Uncaught Exception|\[error\]/.test(line))
-    .filter((line) => !/mqtt-persistent-broker.*(cannot be reached|was closed|closed the connection without)/.test(line));
+    .filter(
+      (line) => !/mqtt-persistent-broker.*(cannot be reached|was closed|closed the connection without)/.test(line),
+    );
 }
 
 export function outId({ clientId, qos }: { clientId: string; qos: 1 | 2 }): string {

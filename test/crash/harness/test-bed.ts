@@ -6,8 +6,8 @@ import { Observer, Publisher } from '../../support/observer';
 import { MqttProxy } from '../../support/proxy';
 import { RuleChecker } from '../../support/rules';
 import { waitFor } from '../../support/wait';
+import { type BrokerDeliveries, observedKey, streamOf } from './judgement';
 import { keyOf, Ledger, type MessageKey } from './ledger';
-import { type BrokerDeliveries, observedKey } from './judgement';
 
 export interface TestBedOptions {
   mosquitto?: MosquittoOptions;
@@ -37,6 +37,8 @@ export class TestBed {
   /** Messages that the publisher was given. */
   readonly published: MessageKey[] = [];
   #feeds: NodeJS.Timeout[] = [];
+  /** Number of the last connection of each run of the process that is over. */
+  readonly #lastConnections: number[] = [];
 
   private constructor(
     readonly broker: Mosquitto,
@@ -71,7 +73,9 @@ export class TestBed {
   async waitForSubscriptions(streams: readonly Stream[], detail: () => string): Promise<void> {
     let sequence = 0;
     const subscribed = async () => {
-      await Promise.all(streams.map(({ topic, qos }) => this.publisher.publish(topic, payloadOf(topic, sequence), qos)));
+      await Promise.all(
+        streams.map(({ topic, qos }) => this.publisher.publish(topic, payloadOf(topic, sequence), qos)),
+      );
       sequence++;
       const topics = new Set(this.ledger.refresh().received.map(({ topic }) => topic));
       return streams.every(({ topic }) => topics.has(topic));
@@ -106,16 +110,27 @@ export class TestBed {
     if (on) this.proxy.cut();
   }
 
+  /** To be called when a run of the process is over: connections that follow are the next one's. */
+  endGeneration(): void {
+    this.#lastConnections.push(this.proxy.connectionCount);
+  }
+
   /** What the broker sent to the process under test. */
   brokerDeliveries(): BrokerDeliveries {
     const count = new Map<MessageKey, number>();
     const repeatedAfterRelease = new Set<MessageKey>();
-    for (const { topic, payload, qos, dup, retain, afterRelease } of this.proxy.checker.deliveries) {
+    const streams = new Map<string, number[]>();
+    for (const { connection, topic, payload, qos, dup, retain, afterRelease } of this.proxy.checker.deliveries) {
       const key = observedKey({ topic, payload: payload.toString('latin1', 0, 200), qos, dup, retain });
       count.set(key, (count.get(key) ?? 0) + 1);
       if (afterRelease) repeatedAfterRelease.add(key);
+      const generation = 1 + this.#lastConnections.filter((last) => last < connection).length;
+      const stream = streamOf({ generation, qos, topic });
+      const numbers = streams.get(stream) ?? [];
+      streams.set(stream, numbers);
+      numbers.push(Number(key.split(' ')[1]));
     }
-    return { count, repeatedAfterRelease };
+    return { count, repeatedAfterRelease, streams };
   }
 
   /** Waits until nothing is open between the process and the broker, and demands that no rule was broken. */

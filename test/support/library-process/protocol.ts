@@ -58,15 +58,15 @@ export interface ProcessMemory {
 
 export interface Calls {
   /** Answers when all are stored. */
-  publish: { arguments: PublishRun; answer: void };
-  subscribe: { arguments: { clientId: string; filter: string; qos: 0 | 1 | 2 }; answer: void };
-  connect: { arguments: { clientId: string }; answer: void };
-  disconnect: { arguments: { clientId: string }; answer: void };
+  publish: { arguments: PublishRun; answer: undefined };
+  subscribe: { arguments: { clientId: string; filter: string; qos: 0 | 1 | 2 }; answer: undefined };
+  connect: { arguments: { clientId: string }; answer: undefined };
+  disconnect: { arguments: { clientId: string }; answer: undefined };
   statistics: { arguments: { clientId: string }; answer: Record<string, number> };
   memory: { arguments: undefined; answer: ProcessMemory };
   stopTraffic: { arguments: undefined; answer: { published: number } };
   /** Closes all clients and the store in order; the process ends by itself. */
-  close: { arguments: undefined; answer: void };
+  close: { arguments: undefined; answer: undefined };
 }
 
 export type Call = keyof Calls;
