@@ -34,6 +34,7 @@ export class SessionReporter {
     client.on('report', (report) => this.#report(report, address));
     client.on('notice', ({ level, text }) => this.#log(level, text));
     client.on('storeError', (error) => this.failed(error));
+    client.on('callbackError', (error) => this.failed(error));
     client.on('storeRecovered', () => this.node.log(this.translate('log.store-recovered')));
   }
 

@@ -2,7 +2,7 @@ import { openConnection } from '../connection/connection';
 import type { ConnackDetails, ConnectionEnd } from '../connection/types';
 import { SessionError } from '../errors';
 import { systemScheduler } from '../scheduler';
-import type { Delivery, Report } from '../session/effects';
+import type { Report } from '../session/effects';
 import { elapsedSince } from '../session/elapsed';
 import type { Message, MessageOrigin, QoS } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
@@ -12,7 +12,7 @@ import { Session } from '../session/session';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
 import { ClientEmitter, type ClientState } from './client-events';
-import { DeliveryGate } from './delivery-gate';
+import { Deliveries } from './deliveries';
 import { EarlyPublishes } from './early-publishes';
 import { Link } from './link';
 import { assertMessage } from './message-check';
@@ -52,10 +52,10 @@ export class SessionClient extends ClientEmitter {
   readonly #environment: ClientEnvironment;
   readonly #link: Link;
   readonly #subscribers = new Subscribers();
-  readonly #gate: DeliveryGate;
   readonly #early = new EarlyPublishes(this.calls);
   readonly #opening: SessionOpening;
   readonly #counters = new Counters();
+  readonly #deliveries = new Deliveries(this.#subscribers, this.#counters, this.calls);
   readonly #startedAt: number;
   #journal: SessionJournal<SessionRecord> | undefined;
   #loop: SessionLoop | undefined;
@@ -87,7 +87,6 @@ export class SessionClient extends ClientEmitter {
       ...options.environment,
     };
     this.#startedAt = this.#environment.scheduler.now();
-    this.#gate = new DeliveryGate((delivery) => this.#handOver(delivery));
     this.#opening = new SessionOpening(
       {
         store: options.store,
@@ -202,8 +201,8 @@ export class SessionClient extends ClientEmitter {
    * @returns when it is stored (default), or with `until: 'acknowledged'` when the broker has taken it.
    * @throws SessionError `ERR_TOPIC`, `ERR_PAYLOAD`, `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`,
    * `ERR_SESSION_CLOSED`, `ERR_SESSION_LOST`, or the system's code of a failed write: the message is not stored. With
-   * `until: 'acknowledged'` also those of messages given up (`ERR_MESSAGE_...`), and `ERR_SESSION_CLOSED` or
-   * `ERR_SESSION_LOST` for a message that is stored but was not acknowledged before the end.
+   * `until: 'acknowledged'` also those of messages given up (`ERR_MESSAGE_...`), and `ERR_SESSION_CLOSED` with
+   * `details.stored` for a message that is stored and was not acknowledged before the client ended.
    */
   publish(
     message: Message,
@@ -213,7 +212,7 @@ export class SessionClient extends ClientEmitter {
       const observer: PublishObserver =
         until === 'stored'
           ? { stored: () => resolve(undefined), failed: reject }
-          : { acknowledged: resolve, failed: reject, unanswered: reject };
+          : { acknowledged: resolve, failed: reject, unanswered: (cause) => reject(this.#unanswered(message, cause)) };
       this.enqueue(message, observer, origin);
     });
   }
@@ -292,11 +291,11 @@ export class SessionClient extends ClientEmitter {
 
   /** Inbound messages wait, neither delivered nor acknowledged, until `release`. */
   hold(): void {
-    this.#gate.hold();
+    this.#deliveries.hold();
   }
 
   release(): void {
-    this.#gate.release();
+    this.#deliveries.release();
     this.#connectIfWanted();
   }
 
@@ -397,7 +396,7 @@ export class SessionClient extends ClientEmitter {
       this.#link,
       this.#environment.scheduler,
       {
-        deliver: (delivery) => this.#gate.push(delivery),
+        deliver: (delivery) => this.#deliveries.push(delivery),
         discarded: ({ message }, error, observed) => {
           this.#counters.discarded += 1;
           this.tell('discarded', { message, error, observed });
@@ -415,6 +414,7 @@ export class SessionClient extends ClientEmitter {
     this.#keepFromExpiring(expiryInterval);
     this.#stateChanged();
     for (const notice of notices) this.tell('notice', notice);
+    this.#deliveries.attach(loop);
     this.#subscribers.attach(loop);
     this.#early.release((message, origin, observer) => loop.publish(message, origin, observer));
     this.#connectIfWanted();
@@ -459,7 +459,7 @@ export class SessionClient extends ClientEmitter {
     this.#loop = undefined;
     this.#journal = undefined;
     this.#subscribers.detach();
-    this.#gate.clear();
+    this.#deliveries.detach();
   }
 
   #up(limits: ConnectionLimits, connack: ConnackDetails): void {
@@ -473,30 +473,24 @@ export class SessionClient extends ClientEmitter {
     if (wasUp) this.#loop?.disconnected(closedByPeer);
     // Whoever would take the messages is not there: they stay with the broker until then.
     const overflow = end.reasonString === 'inbound-overflow' || end.reasonString === 'receive-maximum-exceeded';
-    if (overflow && this.#gate.holding) void this.#link.stop();
+    if (overflow && this.#deliveries.holding) void this.#link.stop();
     this.#stateChanged();
     this.tell('disconnected', end, wasUp);
-  }
-
-  #handOver(delivery: Delivery): void {
-    const loop = this.#loop;
-    const handlers = this.#subscribers.route(delivery);
-    this.#counters.received += 1;
-    this.#counters.receivedBytes += delivery.message.payload.length;
-    if (handlers.length === 0) this.#counters.unrouted += 1;
-    const { dup, redelivered } = delivery;
-    const unsettled = handlers.flatMap(
-      (handler) => this.calls.settled(() => handler({ ...delivery.message, dup, redelivered })) ?? [],
-    );
-    loop?.taken(delivery);
-    if (unsettled.length === 0) loop?.handled(delivery);
-    else void Promise.all(unsettled).then(() => loop?.handled(delivery));
   }
 
   #report(report: Report): void {
     if (report.kind === 'dropped-oldest') this.#counters.dropped += report.count;
     if (report.kind === 'session-lost') this.#counters.requeued += report.requeued;
     this.tell('report', report);
+  }
+
+  #unanswered({ topic }: Message, cause: Error): SessionError {
+    return new SessionError(
+      'ERR_SESSION_CLOSED',
+      `The message for topic "${topic}" is stored, but "${this.clientId}" ended before the broker acknowledged it. ` +
+        'It is delivered when the session is open again.',
+      { cause, details: { clientId: this.clientId, topic, stored: true } },
+    );
   }
 
   #closedError(): SessionError {

@@ -24,8 +24,6 @@ export interface OutboundMessage {
   /** Bytes it takes in the window of this connection; -1: none taken. */
   windowBytes: number;
   releaseOrder: number;
-  /** Somebody waits for the acknowledgement. */
-  watched: boolean;
   /** QoS 0: its removal was recorded; it is sent once or not at all. */
   removed: boolean;
   /** A snapshot has carried it, so its journal segment may be gone: every later snapshot must carry it, too. */

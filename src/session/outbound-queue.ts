@@ -14,7 +14,6 @@ export interface ReadyMessage {
   barrier: number;
   /** Sequence of the message before it in the queue, 0 when that is not known. */
   previous: number;
-  watched: boolean;
 }
 
 /**
@@ -62,11 +61,11 @@ export class OutboundQueue {
   }
 
   /** A new message. Kept in memory while there is room and nothing before it is on disk only. */
-  enqueue(message: QueuedMessage, size: number, watched: boolean): void {
+  enqueue(message: QueuedMessage, size: number): void {
     const previous = this.#last;
     this.#last = message.sequence;
     if (this.#loadedUpTo !== previous || (this.#readyBytes + size > READY_BYTES && this.#ready.length > 0)) return;
-    this.#push({ message, size, barrier: message.sequence, previous, watched });
+    this.#push({ message, size, barrier: message.sequence, previous });
   }
 
   peek(): ReadyMessage | undefined {
@@ -95,7 +94,7 @@ export class OutboundQueue {
     for (const { message, size, keep } of messages) {
       if (message.sequence <= this.#loadedUpTo) continue;
       const previous = this.#loadedUpTo;
-      if (keep) this.#push({ message, size, barrier: message.sequence, previous, watched: false });
+      if (keep) this.#push({ message, size, barrier: message.sequence, previous });
       else this.#loadedUpTo = message.sequence;
     }
   }

@@ -4,7 +4,7 @@ import type { QoS, QueuedMessage } from './message';
 import { isExpired, type OutboundMessage, publishPacket, publishPacketSize } from './outbound-message';
 import { LOAD_BYTES, OutboundQueue, type ReadyMessage } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
-import type { AcknowledgementPacket, ConnectionLimits } from './packets';
+import type { AcknowledgementPacket, AcknowledgementProperties, ConnectionLimits } from './packets';
 import type { RecordLog } from './record-log';
 import type { RecoveredOutbound } from './recovery';
 import { SendWindow } from './send-window';
@@ -30,6 +30,8 @@ export class Outbound {
   readonly #mark: SentMark;
   readonly #window: SendWindow;
   #releases: number;
+  /** Messages of this process whose publisher waits for the acknowledgement; they may be on disk only meanwhile. */
+  readonly #watched = new Set<number>();
   /** The newest message that left the queue. */
   #takenUpTo: number;
   #stored: { count: number; bytes: number };
@@ -115,7 +117,8 @@ export class Outbound {
   enqueue(message: QueuedMessage, size: number, watched: boolean): void {
     this.#stored.count += 1;
     this.#stored.bytes += size;
-    this.#queue.enqueue(message, size, watched);
+    if (watched) this.#watched.add(message.sequence);
+    this.#queue.enqueue(message, size);
   }
 
   /**
@@ -287,9 +290,10 @@ export class Outbound {
    * The store kept nothing above the last durable record: the messages there are not in the queue. What waited for
    * one of the other records now waits for `appended`, the last of those that were appended again.
    */
-  storeFailed(rejected: readonly { size: number }[], appended: number): void {
+  storeFailed(rejected: readonly { sequence: number; size: number }[], appended: number): void {
     const durable = this.log.durable;
-    for (const { size } of rejected) {
+    for (const { sequence, size } of rejected) {
+      this.#watched.delete(sequence);
       this.#stored.count -= 1;
       this.#stored.bytes -= size;
     }
@@ -431,7 +435,11 @@ export class Outbound {
       this.#send(publishPacket(head, limits, now));
       this.counters.published += 1;
       if (head.sent) this.counters.resent += 1;
-      if (head.qos === 0) continue;
+      if (head.qos === 0) {
+        // Nobody answers it: it was sent, which is all that QoS 0 promises.
+        this.#tellWatcher(head, 0, {});
+        continue;
+      }
       head.phase = 'published';
       head.sent = true;
     }
@@ -478,14 +486,22 @@ export class Outbound {
       return;
     }
     this.#complete(outbound);
-    if (!outbound.watched) return;
-    const properties = packet.properties === undefined ? {} : { properties: packet.properties };
-    this.effects.push({ type: 'acknowledged', sequence: outbound.message.sequence, reasonCode, ...properties });
+    this.#tellWatcher(outbound, reasonCode, packet.properties === undefined ? {} : { properties: packet.properties });
+  }
+
+  #tellWatcher(
+    { message: { sequence } }: OutboundMessage,
+    reasonCode: number,
+    properties: { properties?: AcknowledgementProperties },
+  ): void {
+    if (!this.#watched.delete(sequence)) return;
+    this.effects.push({ type: 'acknowledged', sequence, reasonCode, ...properties });
   }
 
   #discard(outbound: OutboundMessage, reason: DiscardReason, reasonCode?: number, reasonString?: string): void {
     if (this.#open.get(outbound.packetId) === outbound) this.#open.delete(outbound.packetId);
     this.#complete(outbound);
+    this.#watched.delete(outbound.message.sequence);
     this.effects.push({
       type: 'discarded',
       message: outbound.message,
@@ -554,7 +570,6 @@ function fromReady(ready: ReadyMessage): OutboundMessage {
     barrier: ready.barrier,
     windowBytes: -1,
     releaseOrder: 0,
-    watched: ready.watched,
     removed: false,
     inSnapshot: false,
   };

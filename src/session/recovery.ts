@@ -258,7 +258,6 @@ export class Recovery {
         barrier: 0,
         windowBytes: -1,
         releaseOrder: 0,
-        watched: false,
         removed: false,
         inSnapshot: this.#open.get(sequence)?.message !== undefined,
       },

@@ -193,7 +193,7 @@ describe('edit dialogs', function () {
     assert.deepEqual(
       await page
         .locator('#node-input-action option')
-        .evaluateAll((options) => options.map((option) => (option as { value: string }).value)),
+        .evaluateAll((options) => options.map((option) => option.getAttribute('value'))),
       ['', 'save', 'exists', 'info', 'list', 'delete', 'stats', 'connect', 'disconnect'],
     );
     await page.selectOption('#node-input-action', 'list');

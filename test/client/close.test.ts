@@ -121,7 +121,7 @@ describe('close', function () {
     const publishing = client.publish(message('a'), { until: 'acknowledged' });
     await client.publish(message('b'));
     const closing = client.close();
-    await assert.rejects(publishing, { code: 'ERR_SESSION_CLOSED' });
+    await assert.rejects(publishing, { code: 'ERR_SESSION_CLOSED', message: /is stored/ });
     await closing;
     const again = await bed.openClient({ store });
     assert.equal(again.stored.count, 2);

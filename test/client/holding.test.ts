@@ -90,6 +90,25 @@ describe('held messages', function () {
     assert.equal(got.length, TOO_MANY_MEGABYTES);
   });
 
+  it('beyond the Receive Maximum stay with the broker, also those that it sends at once after a reconnect', async () => {
+    const { client, got } = await subscribed(broker().url, 5);
+    await client.disconnect();
+    const source = await publisher();
+    const payloads = numbers(1_500);
+    await Promise.all(payloads.map((payload) => source.publish(topic, payload, 1)));
+    client.hold();
+    client.connect();
+    await waitFor(() => client.statistics().bytesReceived > 12_000, { what: 'many messages at the client' });
+    assert.deepEqual(got, []);
+    client.release();
+    await waitFor(() => got.length >= 1_500, {
+      what: 'all messages',
+      timeoutMs: 20_000,
+      detail: () => `${got.length}`,
+    });
+    assert.deepEqual(got, payloads);
+  });
+
   it('wait on when a handler holds again while they are released', async () => {
     const { client, got } = await subscribed(broker().url, 4);
     client.hold();

@@ -95,13 +95,10 @@ describe('session files of the original implementation', () => {
       await client.open();
       client.connect();
       await waitFor(() => observer.messages.length >= 2, { what: 'both messages' });
-      assert.deepEqual(
-        observer.messages.map(({ topic, qos, dup }) => [topic, qos, dup]).sort(),
-        [
-          ['gebäude/etage-1/zähler/7', 2, false],
-          ['日本/東京/気温', 1, false],
-        ],
-      );
+      assert.deepEqual(observer.messages.map(({ topic, qos, dup }) => [topic, qos, dup]).sort(), [
+        ['gebäude/etage-1/zähler/7', 2, false],
+        ['日本/東京/気温', 1, false],
+      ]);
       assert.deepEqual(observer.doubled(), []);
     } finally {
       await client.close();

@@ -97,6 +97,23 @@ describe('session: inbound acknowledgement', () => {
     assert.equal(harness.deliveries.length, 5);
   });
 
+  it('does not count what the flow has taken and not acknowledged yet, and acknowledges it in the order of receipt', () => {
+    const harness = new Harness({ receiveMaximum: 1 });
+    harness.connect(limits5());
+    for (let identifier = 1; identifier <= 3; identifier++) {
+      harness.receive(inbound(1, identifier));
+      const { delivery } = harness.deliveries[identifier - 1]!;
+      harness.session.taken(delivery, identifier);
+    }
+    assert.deepEqual(harness.of('close'), []);
+    assert.deepEqual(harness.sent(), []);
+    harness.handled(1);
+    assert.deepEqual(harness.sent(), []);
+    harness.handled(0);
+    harness.handled(2);
+    assert.deepEqual(harness.sent(), ['PUBACK 1', 'PUBACK 2', 'PUBACK 3']);
+  });
+
   it('bounds what is handed over and not handled: beyond it the broker keeps the rest', () => {
     const harness = new Harness();
     harness.connect();

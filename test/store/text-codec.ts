@@ -1,6 +1,6 @@
 import { SessionError } from '../../src/errors';
-import { MESSAGE_KIND_BIT } from '../../src/store/journal/format';
 import type { RecordCodec } from '../../src/session/state';
+import { MESSAGE_KIND_BIT } from '../../src/store/journal/format';
 
 /** A record for tests of storage, which knows bytes and not what they mean. */
 export interface TextRecord {

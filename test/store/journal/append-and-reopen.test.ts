@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { openJournal } from '../../../src/store/journal/journal';
+import { openJournal } from '../../../src/store/journal/open-journal';
 import { nodeFileSystem } from '../../../src/store/node-file-system';
 import { systemScheduler } from '../../../src/store/scheduler';
 import { SyncLimiter } from '../../../src/store/sync-limiter';

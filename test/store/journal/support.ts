@@ -11,9 +11,9 @@ import {
   type JournalNotice,
   type JournalOptions,
   type JournalPosition,
-  openJournal,
   readJournalUid,
 } from '../../../src/store/journal/journal';
+import { openJournal } from '../../../src/store/journal/open-journal';
 import { SyncLimiter } from '../../../src/store/sync-limiter';
 import { ManualScheduler } from '../../support/manual-scheduler';
 

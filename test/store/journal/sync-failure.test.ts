@@ -81,4 +81,31 @@ describe('a sync that fails', () => {
       await again.journal.close();
     }
   });
+
+  for (const durability of ['always', 'interval', 'os'] as const) {
+    it(`before a kill does not deceive the next process, for which a further sync would succeed (${durability})`, async () => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const disk = new MemoryDisk(seed);
+        let store = await TestStore.open(disk, { durability });
+        store.append();
+        await store.committed();
+        await store.journal.synced(1);
+        disk.fail({ operation: 'sync', code: 'EIO' });
+        store.append();
+        store.append();
+        await assert.rejects(store.journal.synced(3), { code: 'EIO' });
+
+        const killed = disk.crash('process');
+        store = await TestStore.open(killed, { durability }, store);
+        store.append();
+        await store.committed();
+        await store.journal.synced(store.durable);
+        const promised = store.durable;
+        store = await TestStore.open(killed.crash('power', seed), {}, store);
+        await store.assertHolds(promised);
+        assert.deepEqual(store.notices, []);
+        await store.journal.close();
+      }
+    });
+  }
 });

@@ -1,0 +1,173 @@
+import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { temporaryDirectory } from '../store/support';
+import { type DecodedSession, decodeSession, directoryName } from './decoder';
+import { RealSession } from './real-session';
+import { acknowledgeFirst, CLIENT_ID, FULL_MESSAGE, fillSession } from './scenario';
+
+/** Of each kind of damage. */
+const ROUNDS = 6;
+
+type Damage = (files: string[], random: (below: number) => number) => void;
+
+const change = (file: string, edit: (bytes: Buffer) => Buffer | undefined): void => {
+  const bytes = fs.readFileSync(file);
+  fs.writeFileSync(file, edit(bytes) ?? bytes);
+};
+const inside = (bytes: Buffer, random: (below: number) => number): number => random(Math.max(1, bytes.length));
+
+const damages: Record<string, Damage> = {
+  'a changed byte': (files, random) =>
+    change(files[random(files.length)]!, (bytes) => {
+      const at = inside(bytes, random);
+      bytes[at] = bytes[at]! ^ (1 + random(255));
+      return bytes;
+    }),
+  'several changed bytes': (files, random) => {
+    for (let count = 0; count < 4; count++) damages['a changed byte']!(files, random);
+  },
+  'a damaged segment header': (files, random) =>
+    change(files[random(files.length)]!, (bytes) => {
+      bytes[random(64)]! ^= 0x40;
+      return bytes;
+    }),
+  'a range of zeros': (files, random) =>
+    change(files[random(files.length)]!, (bytes) => {
+      const at = inside(bytes, random);
+      return bytes.fill(0, at, Math.min(bytes.length, at + 1 + random(400)));
+    }),
+  'a file cut short': (files, random) =>
+    change(files[random(files.length)]!, (bytes) => bytes.subarray(0, inside(bytes, random))),
+  'a hole': (files, random) =>
+    change(files[random(files.length)]!, (bytes) => {
+      const at = inside(bytes, random);
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random(100))]);
+    }),
+  'a missing segment': (files, random) => fs.rmSync(files[random(files.length)]!),
+};
+
+function segmentsIn(location: string): string[] {
+  const names = fs.readdirSync(location).filter((name) => name.endsWith('.mcpj'));
+  return names.sort().map((name) => path.join(location, name));
+}
+
+function swapNames(one: string, other: string): void {
+  fs.renameSync(one, `${one}.swap`);
+  fs.renameSync(other, one);
+  fs.renameSync(`${one}.swap`, other);
+}
+
+/** Numbers that look random and are the same each time (mulberry32). */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+describe('formats: a damaged session directory by docs/formats.md', () => {
+  const directory = temporaryDirectory();
+  const location = (storagePath: string): string => path.join(storagePath, directoryName(CLIENT_ID));
+
+  /** The session of two openings, of which the second was killed: a backlog, a snapshot, and records above it. */
+  async function makeOriginal(): Promise<string> {
+    const source = path.join(directory(), 'store');
+    const first = await fillSession(source);
+    await first.close();
+    const second = await RealSession.open(source, CLIENT_ID);
+    await second.connect(true, second.session.snapshot(false).broker);
+    second.session.pause(false);
+    await acknowledgeFirst(second, 5);
+    second.session.pause(true);
+    await second.settle();
+    await second.checkpoint(false);
+    for (let count = 0; count < 12; count++) {
+      second.publish({ ...FULL_MESSAGE, payload: Buffer.alloc(300, count) });
+      second.publish({ qos: 1 });
+      await second.settle();
+    }
+    const original = path.join(directory(), 'original');
+    fs.cpSync(source, original, { recursive: true });
+    fs.rmSync(path.join(location(original), 'lock'));
+    await second.close();
+    return original;
+  }
+
+  async function assertReadAlike(storagePath: string, label: string): Promise<DecodedSession> {
+    const decoded = decodeSession(location(storagePath));
+    const session = await RealSession.open(storagePath, CLIENT_ID);
+    try {
+      const from = decoded.snapshot?.sequence ?? 0;
+      assert.deepEqual(
+        decoded.records.flatMap(({ sequence }) => (sequence > from ? sequence : [])),
+        session.recoveredSequences,
+        `${label}: records above the snapshot`,
+      );
+      const queued: number[] = [];
+      for (let after = 0; ; after = queued.at(-1)!) {
+        const some = await session.journal.read(after, 100_000);
+        if (some.length === 0) break;
+        queued.push(...some.map(({ sequence }) => sequence));
+      }
+      assert.deepEqual(
+        decoded.records.flatMap(({ name, sequence }) => (name === 'Enqueued' ? sequence : [])),
+        queued,
+        `${label}: messages in the journal`,
+      );
+    } finally {
+      await session.close();
+    }
+    return decoded;
+  }
+
+  it('is read as the package reads it', async function () {
+    this.timeout(30_000);
+    const original = await makeOriginal();
+    const whole = decodeSession(location(original));
+    assert.deepEqual(whole.lost, []);
+    let lossy = 0;
+    for (const [name, damage] of Object.entries(damages)) {
+      for (let seed = 1; seed <= ROUNDS; seed++) {
+        const copy = path.join(directory(), 'damaged');
+        fs.cpSync(original, copy, { recursive: true });
+        damage(segmentsIn(location(copy)), randomFrom(seed));
+        const { lost } = await assertReadAlike(copy, `${name}, ${seed}`);
+        if (lost.length > 0) lossy++;
+        fs.rmSync(copy, { recursive: true });
+      }
+    }
+    assert.ok(lossy > 10, `${lossy} with loss`);
+  });
+
+  it('is read whole when names were swapped, which the headers tell', async () => {
+    const original = await makeOriginal();
+    const whole = decodeSession(location(original));
+    const files = segmentsIn(location(original));
+    for (const [one, other] of [
+      [0, 1],
+      [0, files.length - 1],
+      [files.length - 2, files.length - 1],
+    ] as const) {
+      swapNames(files[one]!, files[other]!);
+      assert.deepEqual(decodeSession(location(original)), whole);
+      if (one === files.length - 2) await assertReadAlike(original, 'swapped names');
+      else swapNames(files[one]!, files[other]!);
+    }
+  });
+
+  it('is read without its snapshot as the package reads it', async () => {
+    const original = await makeOriginal();
+    const name = fs.readdirSync(location(original)).find((file) => file.endsWith('.mcps'))!;
+    change(path.join(location(original), name), (bytes) => {
+      bytes[40]! ^= 1;
+      return bytes;
+    });
+    const decoded = await assertReadAlike(original, 'no snapshot');
+    assert.equal(decoded.snapshot, undefined);
+    assert.ok(decoded.records.length > 20);
+  });
+});
