@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { temporaryDirectory } from '../store/support';
 import { type DecodedSession, decodeSession, directoryName } from './decoder';
+import { randomFrom } from './random-source';
 import { RealSession } from './real-session';
 import { acknowledgeFirst, CLIENT_ID, FULL_MESSAGE, fillSession } from './scenario';
 
@@ -56,17 +57,6 @@ function swapNames(one: string, other: string): void {
   fs.renameSync(one, `${one}.swap`);
   fs.renameSync(other, one);
   fs.renameSync(`${one}.swap`, other);
-}
-
-/** Numbers that look random and are the same each time (mulberry32). */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }
 
 describe('formats: a damaged session directory by docs/formats.md', () => {

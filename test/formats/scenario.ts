@@ -1,3 +1,4 @@
+import * as assert from 'node:assert/strict';
 import type { Message, MessageOrigin, QueuedMessage } from '../../src/session/message';
 import { RealSession } from './real-session';
 
@@ -73,6 +74,7 @@ export async function fillSession(storagePath: string): Promise<RealSession> {
   await acknowledgeFirst(one, 6);
   session.pause(true);
   await one.settle();
+  assert.ok(session.stored.count > 20);
   return one;
 }
 

@@ -12,7 +12,7 @@ function queued(sequence: number): QueuedMessage {
 describe('session: the front of the queue in memory', () => {
   it('stays bounded, whatever is queued and however it is read', () => {
     const queue = new OutboundQueue(0, 0);
-    for (let sequence = 1; sequence <= 5_000; sequence++) queue.enqueue(queued(sequence), KILOBYTE, false);
+    for (let sequence = 1; sequence <= 5_000; sequence++) queue.enqueue(queued(sequence), KILOBYTE);
     assert.ok(queue.readyBytes <= BOUND);
     const order: number[] = [];
     while (order.length < 5_000) {
@@ -39,9 +39,9 @@ describe('session: the front of the queue in memory', () => {
 
   it('names the message before each one, so that a run of acknowledgements never spans a stored message', () => {
     const queue = new OutboundQueue(0, 0);
-    for (const sequence of [3, 4, 9]) queue.enqueue(queued(sequence), 1, false);
+    for (const sequence of [3, 4, 9]) queue.enqueue(queued(sequence), 1);
     queue.rejectAbove(4);
-    queue.enqueue(queued(7), 1, false);
+    queue.enqueue(queued(7), 1);
     const previous: number[] = [];
     for (let ready = queue.shift(); ready !== undefined; ready = queue.shift()) previous.push(ready.previous);
     assert.deepEqual(previous, [0, 3, 4]);
