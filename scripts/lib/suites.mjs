@@ -7,8 +7,8 @@
 //   programs        system programs, handed over as MOSQUITTO and CHROMIUM
 //   timeoutSeconds  for one run; after it everything that the run started is killed
 export const suites = [
-  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], timeoutSeconds: 90 },
-  { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 120 },
+  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], timeoutSeconds: 180 },
+  { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 180 },
   { name: 'broker', tests: ['broker'], programs: ['mosquitto'], timeoutSeconds: 180 },
   {
     name: 'simulate',

@@ -17,6 +17,11 @@ export interface RecoveredSession<R> {
   records: StoredRecord<R>[];
   /** True when nothing was stored under this client id before. */
   isNew: boolean;
+  /**
+   * True when the last records may be gone although they counted as durable: the machine went down, and the store's
+   * setting does not survive that. Sequences, and with them packet identifiers, are then given out a second time.
+   */
+  mayHaveLostRecords: boolean;
   /** What recovery had to cut, repair or set aside; each a sentence for the log. Empty after a clean close. */
   notices: { level: 'info' | 'warn' | 'error'; text: string }[];
 }

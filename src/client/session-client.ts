@@ -386,6 +386,7 @@ export class SessionClient extends ClientEmitter {
       session.expire();
       this.#report({ kind: 'session-expired', expiryInterval });
     }
+    if (journal.recovered.mayHaveLostRecords) session.distrustIdentifiers();
     if (this.#wantsPause !== undefined) session.pause(this.#wantsPause);
     this.#wantsPause = undefined;
     this.#journal = journal;

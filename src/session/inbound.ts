@@ -83,6 +83,12 @@ export class Inbound {
     this.#heldBytes = 0;
   }
 
+  /** Forgets the identifiers of messages handed over: a message that comes again counts as redelivered. */
+  forgetReceived(): void {
+    for (const identifier of this.#received) this.log.extendReceivedRemoved(identifier);
+    this.#received.clear();
+  }
+
   /** A PUBLISH from the broker. */
   publish(packet: PublishPacket): void {
     if (packet.qos === 0) {

@@ -35,6 +35,7 @@ export class Outbound {
   /** The newest message that left the queue. */
   #takenUpTo: number;
   #stored: { count: number; bytes: number };
+  #adoptedAbove = 0;
   #adoptedUntil: number;
   paused: boolean;
 
@@ -207,8 +208,9 @@ export class Outbound {
     return counts;
   }
 
-  /** The broker holds a session we know nothing of: it may hold any QoS 2 identifier. */
-  adopt(until: number): void {
+  /** The broker may hold any QoS 2 identifier: for messages above `from` up to `until` it is cleared before use. */
+  adopt(from: number, until: number): void {
+    this.#adoptedAbove = from;
     this.#adoptedUntil = until;
   }
 
@@ -419,7 +421,7 @@ export class Outbound {
     outbound.windowBytes = outbound.size;
     this.#window.take(outbound.size, qos);
     this.#open.set(outbound.packetId, outbound);
-    if (qos === 2 && !outbound.sent && outbound.message.sequence <= this.#adoptedUntil) {
+    if (qos === 2 && !outbound.sent && this.#mayBeHeld(outbound.message.sequence)) {
       outbound.phase = 'clearing';
       this.#send({ cmd: 'pubrel', messageId: outbound.packetId });
     }
@@ -443,6 +445,11 @@ export class Outbound {
       head.phase = 'published';
       head.sent = true;
     }
+  }
+
+  /** Whether the broker may hold another message under the identifier of this one. */
+  #mayBeHeld(sequence: number): boolean {
+    return this.#adoptedAbove < sequence && sequence <= this.#adoptedUntil;
   }
 
   /** While identifiers are being cleared, the mark never covers one that the broker may still hold. */

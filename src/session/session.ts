@@ -205,7 +205,10 @@ export class Session {
     if (!sameBroker) this.#log.append({ kind: RecordKind.Broker, address });
     // 3.2.2-4 (5.0) would have us close: but what the broker still queues for this client id is not thrown away.
     // A 3.1 broker does not say; it may hold one just as well.
-    if (limits.sessionPresent !== false && !limits.cleanStart && !sameBroker) this.#adopt();
+    if (limits.sessionPresent !== false && !limits.cleanStart && !sameBroker) {
+      this.#adopt(0);
+      this.#effects.push({ type: 'report', report: { kind: 'session-adopted' } });
+    }
     this.#broker = address;
     this.#outbound.connected(limits, now);
     this.#inbound.connected(limits);
@@ -223,6 +226,17 @@ export class Session {
     this.#subscriptions.expire();
     this.#broker = '';
     this.#log.append({ kind: RecordKind.Broker, address: '' });
+  }
+
+  /**
+   * The machine went down, and records that were not synced may be gone: identifiers of messages that the broker has
+   * may be given out again, so they are cleared before use; and a received identifier may be remembered whose removal
+   * was lost, which would swallow a new message.
+   */
+  distrustIdentifiers(): void {
+    // A stored message keeps its identifier: what the broker may hold under it is the same message.
+    this.#adopt(this.#log.sequence);
+    this.#inbound.forgetReceived();
   }
 
   /** A birth or close message: sent at once on the live connection, never stored, never re-sent. */
@@ -417,11 +431,11 @@ export class Session {
     }
   }
 
-  #adopt(): void {
+  /** Messages above `from` are concerned. */
+  #adopt(from: number): void {
     const until = this.#log.sequence + MESSAGE_IDENTIFIERS;
     this.#log.append({ kind: RecordKind.Adopted, until });
-    this.#outbound.adopt(until);
-    this.#effects.push({ type: 'report', report: { kind: 'session-adopted' } });
+    this.#outbound.adopt(from, until);
   }
 
   /** A slow link that does deliver must not be closed again and again: the limit follows what was seen. */

@@ -79,7 +79,7 @@ export async function acquireLock(options: LockOptions): Promise<Lock> {
     const content: LockContent = { ...self, nonce: makeNonce(), beats, beat: 0 };
     const handle = await takeLock(fileSystem, lockPath, chain, content);
     if (!handle) continue;
-    const lock = new Lock(options, content, handle, onNetwork);
+    const lock = new Lock(options, content, handle, onNetwork, head?.content);
     try {
       await removeDebris(fileSystem, lockPath);
       await lock.start();
@@ -109,7 +109,16 @@ export class Lock {
     private readonly content: LockContent,
     private readonly handle: OpenFile,
     private readonly onNetwork: boolean,
+    /** Who held the lock and died with it; undefined: it was free, so its last holder had released it. */
+    readonly predecessor: HolderIdentity | undefined,
   ) {}
+
+  /** Whether the machine may have gone down under the last holder, and what it had not synced with it. */
+  get mayHaveLostUnsynced(): boolean {
+    return (
+      this.predecessor !== undefined && (this.content.bootId === '' || this.predecessor.bootId !== this.content.bootId)
+    );
+  }
 
   /** @internal Called once by `acquireLock`. */
   async start(): Promise<void> {

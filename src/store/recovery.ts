@@ -92,6 +92,7 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
       state: found.state,
       records,
       isNew: isNew && migration?.original === undefined,
+      mayHaveLostRecords: lock.mayHaveLostUnsynced && options.durability !== 'always',
       notices: [...(migration?.notices ?? []), ...damaged.notices, ...notices],
     };
     const superseded = [...stored.snapshotPaths, ...stored.temporaryPaths].filter((file) => !damaged.left.has(file));

@@ -4,7 +4,9 @@ import * as path from 'node:path';
 import { MCPS_MAGIC } from '../../src/mcps/header';
 import { MCPS_VERSION_2 } from '../../src/mcps/v2';
 import { REQUIRED_BIT, SectionId } from '../../src/mcps/v2-sections';
-import { RecordKind } from '../../src/session/records';
+import { recordCodec } from '../../src/session/record-codec';
+import { RecordKind, type SessionRecord } from '../../src/session/records';
+import { Batch } from '../../src/store/journal/batch';
 import {
   BATCH_HEADER_BYTES,
   encodeSegmentHeader,
@@ -12,8 +14,11 @@ import {
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
   SEGMENT_VERSION,
+  writeBatchHeader,
 } from '../../src/store/journal/format';
 import { crc32 } from './bytes';
+import { decodeRecord } from './record-decoder';
+import { SegmentReader } from './segment-reader';
 
 const page = fs.readFileSync(path.join(__dirname, '../../docs/formats.md'), 'utf8');
 const decoderFiles = ['bytes', 'decoder', 'journal-decoder', 'mcps-decoder', 'record-decoder', 'segment-reader'];
@@ -78,6 +83,23 @@ describe('formats: docs/formats.md', () => {
     const key = new JournalKey(Buffer.from(Array.from({ length: 16 }, (_, index) => index)));
     assert.ok(page.includes(`the seed is ${hexadecimal(key.seed)} and the batch magic ${hexadecimal(key.batchMagic)}`));
     assert.ok(page.replace(/\s+/g, ' ').includes(`"123456789" is ${hexadecimal(crc32('123456789'))}`));
+  });
+
+  it('has an example segment that the package would write, and that its own rules read', () => {
+    const example = /```\n((?:(?:[0-9a-f]{2} ?)+\n)+)```/.exec(page)?.[1];
+    const bytes = Buffer.from(example?.replace(/\s/g, '') ?? '', 'hex');
+    const uid = Buffer.from(Array.from({ length: 16 }, (_, index) => index));
+    const key = new JournalKey(uid);
+    const header = { uid, epoch: 3, number: 2, attempt: 0, firstSequence: 41, replacesFrom: 41 };
+    const record = { kind: RecordKind.Mark, upTo: 105 };
+    const batch = new Batch<SessionRecord>(1, 41, Buffer.alloc(0));
+    batch.add(key, recordCodec, record, recordCodec.size(record));
+    writeBatchHeader(key, batch.buffer, batch.length, 40, SEGMENT_HEADER_BYTES, 1);
+    assert.deepEqual(bytes, Buffer.concat([encodeSegmentHeader(header), batch.buffer.subarray(0, batch.length)]));
+
+    const reader = new SegmentReader(uid, bytes, { attempt: 0, lastSequence: 40 });
+    const decoded = reader.readAll().map(({ sequence, kind, body }) => decodeRecord(kind, sequence, body));
+    assert.deepEqual([decoded, reader.durable], [[{ name: 'Mark', upTo: 105 }], 40]);
   });
 
   it('is all that the decoder knows: it imports nothing of the package', () => {

@@ -1,6 +1,8 @@
 import * as assert from 'node:assert/strict';
+import { promises } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import * as sinon from 'sinon';
 import { nodeFileSystem } from '../../src/store/node-file-system';
 import { temporaryDirectory } from './support';
 
@@ -63,5 +65,54 @@ describe('the file system of this machine', () => {
     const space = await nodeFileSystem.space(directory());
     assert.ok(space && space.total > 0 && space.free <= space.total);
     await assert.rejects(nodeFileSystem.space(file('missing')), { code: 'ENOENT' });
+  });
+
+  describe('on file systems of all kinds', () => {
+    afterEach(() => sinon.restore());
+
+    /** From now on opening a directory gives a handle whose sync fails. */
+    function directorySyncFails(code: string): void {
+      const open = promises.open.bind(promises);
+      sinon.stub(promises, 'open').callsFake(async (...args) => {
+        const handle = await open(...args);
+        sinon.stub(handle, 'sync').rejects(Object.assign(new Error(code), { code }));
+        return handle;
+      });
+    }
+
+    for (const code of ['EINVAL', 'EPERM', 'ENOTSUP']) {
+      it(`takes ${code} at the sync of a directory for "not supported"`, async () => {
+        directorySyncFails(code);
+        await nodeFileSystem.syncDirectory(directory());
+      });
+    }
+
+    for (const code of ['EIO', 'ENOSPC', 'EROFS']) {
+      it(`takes ${code} at the sync of a directory for an error`, async () => {
+        directorySyncFails(code);
+        await assert.rejects(nodeFileSystem.syncDirectory(directory()), { code });
+      });
+    }
+
+    for (const code of ['EPERM', 'EBUSY']) {
+      it(`tries again when a rename fails with ${code}, and tells when it goes on failing`, async () => {
+        const error = Object.assign(new Error(code), { code });
+        const [from, to] = [path.join(directory(), 'from'), path.join(directory(), 'to')];
+        await promises.writeFile(from, 'content');
+        const rename = sinon.stub(promises, 'rename').callThrough();
+        rename.onFirstCall().rejects(error).onSecondCall().rejects(error);
+        await nodeFileSystem.rename(from, to);
+        assert.equal(await promises.readFile(to, 'utf8'), 'content');
+        assert.equal(rename.callCount, 3);
+        rename.rejects(error);
+        await assert.rejects(nodeFileSystem.rename(to, from), { code });
+      });
+    }
+
+    it('does not try again when a rename fails for another reason', async () => {
+      const rename = sinon.stub(promises, 'rename').rejects(Object.assign(new Error('EIO'), { code: 'EIO' }));
+      await assert.rejects(nodeFileSystem.rename('/a', '/b'), { code: 'EIO' });
+      assert.equal(rename.callCount, 1);
+    });
   });
 });

@@ -1,6 +1,8 @@
 import * as assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
+import { nodeFileSystem } from '../../src/store/node-file-system';
+import { sessionDirectoryName } from '../../src/store/safe-name';
 import { openSessionStore } from '../../src/store/session-store';
 import { SessionUser } from './session-user';
 import { temporaryDirectory } from './support';
@@ -68,5 +70,41 @@ describe('a storage path', () => {
     await store.delete('plant');
     assert.deepEqual((await readdir(directory())).sort(), ['folder~x', 'notes.txt']);
     assert.equal(await readFile(path.join(directory(), 'folder~x', 'session.1.mcps'), 'utf8'), 'mine');
+  });
+
+  it('and the session in it have durable names before anything is stored, also when who made them was killed', async () => {
+    const storagePath = path.join(directory(), 'sessions');
+    await mkdir(storagePath);
+    await (await (await openSessionStore({ path: storagePath })).open('plant', textCodec, undefined)).close();
+    const synced: string[] = [];
+    const fileSystem = {
+      ...nodeFileSystem,
+      async syncDirectory(target: string) {
+        await nodeFileSystem.syncDirectory(target);
+        synced.push(target);
+      },
+    };
+    const store = await openSessionStore({ path: storagePath, fileSystem });
+    assert.deepEqual(synced, [directory()]);
+    const session = await store.open('plant', textCodec, undefined);
+    assert.ok(synced.includes(storagePath), synced.join());
+    await session.close();
+  });
+
+  it('with a file that no opening can follow is refused, naming it, and can be used when that is gone', async () => {
+    const store = await openSessionStore({ path: directory() });
+    const user = new SessionUser(await store.open('plant', textCodec, undefined));
+    await user.append(message('a'));
+    await user.session.close();
+    const planted = path.join(directory(), sessionDirectoryName('plant'), '999999999999999-00000009.mcpj');
+    await writeFile(planted, '');
+    await assert.rejects(store.open('plant', textCodec, undefined), {
+      code: 'ERR_STORE_PATH',
+      message: /epoch 999999999999999/,
+    });
+    await rm(planted);
+    const again = await store.open('plant', textCodec, undefined);
+    assert.equal((await again.read(0, 1000)).length, 1);
+    await again.close();
   });
 });

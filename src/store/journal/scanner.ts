@@ -12,6 +12,11 @@ const CHUNK_BYTES = 128 * 1024;
 /** How far attempt numbers may have moved on when a batch header is unreadable and only its records speak. */
 const ATTEMPT_STEPS_MAX = 0x1_0000;
 
+/** Looking for a record inside damage lets the event loop run after so many bytes. */
+const SEARCH_BYTES_PER_TURN = 1024 * 1024;
+/** Payload made to look like records would cost a checksum over all that follows at every step; what is behind is given up. */
+const SEARCH_CHECKSUM_BYTES_MAX = 64 * 1024 * 1024;
+
 /** Bytes that are no valid record; `to` is where the next valid one, or the end, was found. */
 export interface UnreadableRange {
   from: number;
@@ -67,6 +72,10 @@ export class SegmentScanner {
   #body = 0;
   /** Start of the unreadable place being passed, -1: none. */
   #lostAt = -1;
+  /** Bytes looked at since the last pause, and bytes that went into checksums at this unreadable place. */
+  #looked = 0;
+  #checked = 0;
+  #isPausing = false;
 
   constructor(key: JournalKey, options: ScannerOptions) {
     this.#key = key;
@@ -116,12 +125,18 @@ export class SegmentScanner {
       const result = this.#batch === 'none' ? this.#implyBatch() : this.#takeRecord(this.offset, false);
       if (result === 'more' || result === true) return result === true ? 'record' : result;
       this.#lostAt = this.offset;
+      this.#checked = 0;
       this.offset++;
     }
   }
 
-  /** Reads on. A file that ends early lowers the limit. */
+  /** Reads on, or lets the event loop run. A file that ends early lowers the limit. */
   async fill(): Promise<void> {
+    if (this.#isPausing) {
+      this.#isPausing = false;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      return;
+    }
     const keep = this.offset - this.#windowStart;
     const end = Math.min(this.#limit, Math.max(this.#needed, this.offset + this.#chunkBytes));
     const kept = Math.max(0, this.#windowLength - keep);
@@ -197,6 +212,8 @@ export class SegmentScanner {
     if (!this.#plausible(sequence, start, anew)) return false;
     if (!this.#has(start + size)) return 'more';
     at = start - this.#windowStart;
+    this.#looked += size;
+    this.#checked += size;
     const attempt = (this.#window.readUInt32LE(at + 4) ^ recordChecksum(this.#key, this.#window, at, size)) >>> 0;
     const steps = attemptSteps(this.#attempt, attempt);
     if (anew ? steps === 0 || steps > ATTEMPT_STEPS_MAX : steps !== 0) return false;
@@ -230,6 +247,12 @@ export class SegmentScanner {
 
   #searchRecord(): 'record' | 'more' | 'end' {
     for (; this.offset + RECORD_HEADER_BYTES <= this.#batchEnd; this.offset++) {
+      if (this.#checked > SEARCH_CHECKSUM_BYTES_MAX) return 'end';
+      if (++this.#looked > SEARCH_BYTES_PER_TURN) {
+        this.#looked = 0;
+        this.#isPausing = true;
+        return 'more';
+      }
       const from = this.offset;
       const result = this.#takeRecord(from, false);
       if (result === 'more') return 'more';

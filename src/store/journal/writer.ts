@@ -2,12 +2,13 @@ import type { JournalEvents } from '../../client/ports';
 import { SessionError } from '../../errors';
 import type { RecordCodec } from '../../session/state';
 import type { Scheduler } from '../scheduler';
-import { BATCH_BYTES_MAX, Batch, BufferPool } from './batch';
-import { type JournalKey, SEGMENT_HEADER_BYTES, writeBatchHeader } from './format';
-import { NextSegment } from './next-segment';
+import { BATCH_BYTES_MAX, Batch } from './batch';
+import { type JournalKey, SEGMENT_HEADER_BYTES } from './format';
+import { HolderCheck, HolderLost } from './holder-check';
 import type { Reserve } from './reserve';
-import { isNoSpace, type SegmentDisk, SegmentFile } from './segment-file';
+import type { SegmentDisk, SegmentFile } from './segment-file';
 import type { SegmentTable } from './segment-table';
+import { JournalTail } from './tail';
 import type { JournalNotice } from './types';
 
 /** When a record counts as durable: after fdatasync, or after write() with a sync once a second or only now and then. */
@@ -46,9 +47,9 @@ interface SyncWaiter {
  * The only writer of a journal. `append` encodes into the open batch; one loop takes all batches that wait, writes
  * them, syncs as the durability asks, makes sure that the session is still ours, and reports.
  *
- * 1. What was written stays in memory (`#unsynced`) until a sync that covers it has succeeded.
+ * 1. What was written stays in memory (`JournalTail.unsynced`) until a sync that covers it has succeeded.
  * 2. After a failed write the file is cut back to its last whole batch; everything not yet reported is handed back.
- * 3. After a failed sync, or a failed cut, nothing is ever written to that file again: `#unsynced` goes to a new
+ * 3. After a failed sync, or a failed cut, nothing is ever written to that file again: what is unsynced goes to a new
  *    segment that replaces everything from there on. Until that has worked nothing else is written.
  * 4. A segment ends when it is full, provided that the next one could be made; else it grows.
  */
@@ -57,44 +58,38 @@ export class JournalWriter<R> {
   failure: Error | undefined;
 
   readonly #options: WriterOptions<R>;
-  readonly #pool = new BufferPool();
-  #active: SegmentFile;
-  readonly #next: NextSegment;
+  readonly #holder: HolderCheck;
+  readonly #tail: JournalTail<R>;
   readonly #batchBytesMax: number;
 
   #nextSequence: number;
-  /** Number of the last batch made, and of the last one written. */
+  /** Number of the last batch made. */
   #attempt = 0;
-  #attemptWritten = 0;
   /** Batches not yet written, the open one last. */
   #queue: Batch<R>[] = [];
-  /** Written, or to be written again, and not covered by a sync. */
-  #unsynced: Batch<R>[] = [];
   #reported: number;
-  #synced: number;
-  /** End of the active segment when it was synced last. */
-  #syncedEnd = SEGMENT_HEADER_BYTES;
-  /** The active segment must not be written to again. */
-  #abandoned = false;
 
   #running: Promise<void> | undefined;
   /** Cancels the pause after a failure. */
   #cancelPause: (() => void) | undefined;
   #cancelInterval: (() => void) | undefined;
   #intervalIsOver = false;
-  #verifiedAt: number;
   #waiters: SyncWaiter[] = [];
   #status: 'open' | 'closing' | 'closed' | 'lost' = 'open';
 
   constructor(options: WriterOptions<R>, active: SegmentFile) {
     this.#options = options;
-    this.#active = active;
-    this.#next = new NextSegment(options);
     this.#batchBytesMax = Math.min(BATCH_BYTES_MAX, options.segmentBytes - SEGMENT_HEADER_BYTES);
     this.#nextSequence = options.nextSequence;
     this.#reported = options.nextSequence - 1;
-    this.#synced = this.#reported;
-    this.#verifiedAt = options.scheduler.now();
+    this.#holder = new HolderCheck(options.verifyHolder, options.scheduler);
+    const tailOptions = {
+      ...options,
+      holder: this.#holder,
+      reported: () => this.#reported,
+      ended: () => options.events().checkpointDue(),
+    };
+    this.#tail = new JournalTail<R>(tailOptions, active, this.#reported);
   }
 
   /** Every record up to here has been reported durable. */
@@ -119,7 +114,7 @@ export class JournalWriter<R> {
     const bodySize = codec.size(record);
     let batch = this.#queue.at(-1);
     if (batch === undefined || !batch.accepts(bodySize, this.#batchBytesMax)) {
-      batch = new Batch<R>(++this.#attempt, sequence, this.#pool.take());
+      batch = new Batch<R>(++this.#attempt, sequence, this.#tail.pool.take());
       batch.add(key, codec, record, bodySize);
       this.#queue.push(batch);
     } else {
@@ -131,7 +126,7 @@ export class JournalWriter<R> {
 
   /** Resolves when all records up to `sequence` are synced, whatever the durability. Rejects when writing fails. */
   synced(sequence: number): Promise<void> {
-    if (sequence <= this.#synced) return Promise.resolve();
+    if (sequence <= this.#tail.synced) return Promise.resolve();
     if (this.#status === 'closed' || this.#status === 'lost') return Promise.reject(closedError());
     if (sequence >= this.#nextSequence) {
       return Promise.reject(
@@ -162,12 +157,11 @@ export class JournalWriter<R> {
   async #release(status: 'closed' | 'lost'): Promise<void> {
     this.#status = status;
     this.#queue = [];
-    this.#unsynced = [];
+    this.#tail.forget();
     this.#endPause();
-    this.#cancelInterval?.();
+    this.#endInterval();
     this.#rejectWaiters(closedError());
-    await this.#next.discard();
-    await this.#active.close();
+    await this.#tail.close();
   }
 
   #endPause(): void {
@@ -192,8 +186,9 @@ export class JournalWriter<R> {
   }
 
   #syncIsDue(): boolean {
-    if (this.#unsynced.length === 0) return false;
-    return this.#options.durability === 'always' || this.#abandoned || this.#intervalIsOver || this.#waiters.length > 0;
+    const { unsynced, isAbandoned } = this.#tail;
+    if (unsynced.length === 0) return false;
+    return this.#options.durability === 'always' || isAbandoned || this.#intervalIsOver || this.#waiters.length > 0;
   }
 
   async #run(): Promise<void> {
@@ -210,28 +205,25 @@ export class JournalWriter<R> {
   async #commitGroup(): Promise<void> {
     let group: Batch<R>[] = [];
     try {
-      if (this.#abandoned) await this.#rewrite();
+      if (this.#tail.isAbandoned) await this.#tail.repair();
       await this.#makeRoom();
       group = this.#takeGroup();
-      if (group.length > 0) {
-        await this.#write(group);
-        this.#unsynced.push(...group);
-        group = [];
-      }
-      if (this.#syncIsDue()) await this.#sync();
-      else await this.#verify(VERIFY_INTERVAL_MS);
+      if (group.length > 0) await this.#tail.write(group);
+      group = [];
+      if (this.#syncIsDue()) await this.#tail.sync();
+      else await this.#holder.verify(VERIFY_INTERVAL_MS);
     } catch (error) {
       if (error instanceof HolderLost) throw error.cause;
       this.#fail(error instanceof Error ? error : new Error(String(error)), group);
       return;
     }
     this.#report();
-    if (this.#active.end * 2 > this.#options.segmentBytes) this.#next.prepare(this.#attemptWritten);
+    if (this.#tail.end * 2 > this.#options.segmentBytes) this.#tail.prepareNext();
   }
 
   /** Takes what waits, as far as it fits into the segment. */
   #takeGroup(): Batch<R>[] {
-    let end = this.#active.end;
+    let { end } = this.#tail;
     let count = 0;
     for (const batch of this.#queue) {
       end += batch.length;
@@ -243,146 +235,33 @@ export class JournalWriter<R> {
   }
 
   #fits(bytes: number): boolean {
-    return this.#active.end + bytes <= this.#options.segmentBytes || this.#active.end === SEGMENT_HEADER_BYTES;
+    const { end } = this.#tail;
+    return end + bytes <= this.#options.segmentBytes || end === SEGMENT_HEADER_BYTES;
   }
 
   /** Rotates when the next batch does not fit: the old segment synced, then on to the one that was made ahead. */
   async #makeRoom(): Promise<void> {
     const first = this.#queue[0];
     if (first === undefined || this.#fits(first.length)) return;
-    if (this.#unsynced.length > 0) {
-      await this.#sync();
+    if (this.#tail.unsynced.length > 0) {
+      await this.#tail.sync();
       this.#report();
     }
-    const next = await this.#next.take(this.#attemptWritten);
-    // Without a next segment (disk full) this one grows.
-    if (next !== undefined) await this.#switchTo(next, first.first);
-  }
-
-  async #switchTo(segment: SegmentFile, firstSequence: number): Promise<void> {
-    const old = this.#active;
-    this.#active = segment;
-    this.#syncedEnd = segment.end;
-    const { table, events } = this.#options;
-    table.segments.push({ number: segment.number, path: segment.path, firstSequence, length: segment.end });
-    // All that counts in it is synced; what closing could still complain about concerns nobody.
-    await old.close().catch(() => undefined);
-    events().checkpointDue();
-  }
-
-  async #write(group: readonly Batch<R>[]): Promise<void> {
-    for (;;) {
-      try {
-        await this.#writeBatches(this.#active, group);
-        return;
-      } catch (error) {
-        if (await this.#mayRetry(error, group)) continue;
-        await this.#cutBack();
-        throw error;
-      }
-    }
-  }
-
-  /** True when the disk was full and the reserve gave room for `batches`, which must not add messages to it. */
-  async #mayRetry(error: unknown, batches: readonly Batch<R>[]): Promise<boolean> {
-    if (!isNoSpace(error) || batches.some((batch) => batch.hasMessages && batch.last > this.#reported)) return false;
-    return await this.#options.reserve.shrink(batches.reduce((sum, batch) => sum + batch.length, 0));
-  }
-
-  /** Puts the batches behind the end of `segment` and moves the end when all are written. */
-  async #writeBatches(segment: SegmentFile, batches: readonly Batch<R>[]): Promise<void> {
-    let position = segment.end;
-    for (const batch of batches) {
-      writeBatchHeader(this.#options.key, batch.buffer, batch.length, this.#synced, position, batch.attempt);
-      this.#attemptWritten = batch.attempt;
-      await segment.write(batch.buffer, batch.length, position);
-      position += batch.length;
-    }
-    segment.end = position;
-  }
-
-  /** A late cut of ours must not shorten what a successor has taken over, so the lock is read before. */
-  async #cutBack(): Promise<void> {
-    await this.#verify(0);
-    // The write error that led here is the one that gets reported.
-    await this.#active.cut().catch(() => {
-      this.#abandoned = true;
-    });
-  }
-
-  async #sync(): Promise<void> {
-    try {
-      await this.#active.sync();
-    } catch (error) {
-      this.#abandoned = true;
-      this.#options.notice({
-        level: 'warn',
-        text: `Sync of ${this.#active.path} failed (${String(error)}); what it held unsynced is written to a new segment`,
-      });
-      await this.#rewrite();
-      return;
-    }
-    await this.#verify(0);
-    this.#confirmSynced();
-  }
-
-  /** Moves on to a new segment that holds again what the abandoned one may have lost. */
-  async #rewrite(): Promise<void> {
-    for (;;) {
-      try {
-        await this.#rewriteOnce();
-        return;
-      } catch (error) {
-        if (!(await this.#mayRetry(error, this.#unsynced))) throw error;
-      }
-    }
-  }
-
-  async #rewriteOnce(): Promise<void> {
-    const { disk, table, key, epoch } = this.#options;
-    // Its number is lower than the one allotted here, and the order of numbers is the order of records.
-    await this.#next.discard();
-    const { number, path } = table.allot();
-    const firstSequence = this.#unsynced[0]?.first ?? this.#reported + 1;
-    const attempt = (this.#unsynced[0]?.attempt ?? this.#attemptWritten + 1) - 1;
-    const segment = await SegmentFile.createBare(disk, path, number);
-    try {
-      // Records first: while the header is missing, recovery goes by the old segment.
-      await this.#writeBatches(segment, this.#unsynced);
-      await segment.finish({ uid: key.uid, epoch, number, attempt, firstSequence, replacesFrom: firstSequence });
-      await this.#verify(0);
-    } catch (error) {
-      await segment.discard();
-      throw error;
-    }
-    if (table.active) table.active.length = this.#syncedEnd;
-    await this.#switchTo(segment, firstSequence);
-    this.#abandoned = false;
-    this.#confirmSynced();
-  }
-
-  /** Everything written is on the disk. */
-  #confirmSynced(): void {
-    this.#synced = Math.max(this.#synced, this.#unsynced.at(-1)?.last ?? 0);
-    this.#syncedEnd = this.#active.end;
-    for (const batch of this.#unsynced) this.#pool.give(batch.buffer);
-    this.#unsynced = [];
-    this.#intervalIsOver = false;
-    this.#cancelInterval?.();
-    this.#cancelInterval = undefined;
+    await this.#tail.rotate(first.first);
   }
 
   /** Tells what is durable now, in the sense of the setting. */
   #report(): void {
     this.failure = undefined;
-    const last = Math.max(this.#synced, this.#unsynced.at(-1)?.last ?? 0);
     const { table, durability, events } = this.#options;
-    if (table.active) table.active.length = this.#active.end;
-    if (this.#unsynced.length > 0 && durability === 'interval') this.#armInterval();
-    for (let index = this.#unsynced.length - 1; index >= 0; index--) {
-      const batch = this.#unsynced[index];
+    const { written: last, unsynced, pool, end } = this.#tail;
+    if (table.active) table.active.length = end;
+    if (unsynced.length === 0) this.#endInterval();
+    else if (durability === 'interval') this.#armInterval();
+    for (let index = unsynced.length - 1; index >= 0; index--) {
+      const batch = unsynced[index];
       if (batch === undefined || batch.records.length === 0) break;
-      batch.settle(this.#pool);
+      batch.settle(pool);
     }
     this.#resolveWaiters();
     if (last <= this.#reported) return;
@@ -398,13 +277,19 @@ export class JournalWriter<R> {
     });
   }
 
+  #endInterval(): void {
+    this.#intervalIsOver = false;
+    this.#cancelInterval?.();
+    this.#cancelInterval = undefined;
+  }
+
   /** Hands back all that was not reported; what was, stays to be written again. `group`: taken, but not written. */
   #fail(error: Error, group: readonly Batch<R>[]): void {
     const { events, notice, scheduler } = this.#options;
     const isFirst = this.failure === undefined;
     this.failure = error;
-    const back = [...this.#unsynced.filter((batch) => batch.first > this.#reported), ...group, ...this.#queue];
-    this.#unsynced = this.#status === 'closing' ? [] : this.#unsynced.filter((batch) => batch.first <= this.#reported);
+    const back = [...this.#tail.takeUnreported(), ...group, ...this.#queue];
+    if (this.#status === 'closing') this.#tail.forget();
     this.#queue = [];
     this.#nextSequence = this.#reported + 1;
     if (this.#status === 'open') {
@@ -420,35 +305,18 @@ export class JournalWriter<R> {
       batch.records.map((record, index) => ({ sequence: batch.first + index, record })),
     );
     if (records.length > 0) events().failed(error, records);
-    else if (isFirst) notice({ level: 'error', text: `Writing ${this.#active.path} failed: ${error.message}` });
-  }
-
-  /** @throws HolderLost when the session was taken over. Asks again only when the last answer is older than `ageMs`. */
-  async #verify(ageMs: number): Promise<void> {
-    const now = this.#options.scheduler.now();
-    if (ageMs > 0 && now - this.#verifiedAt < ageMs) return;
-    try {
-      await this.#options.verifyHolder();
-    } catch (error) {
-      throw new HolderLost(error);
-    }
-    this.#verifiedAt = now;
+    else if (isFirst) notice({ level: 'error', text: `Writing ${this.#tail.path} failed: ${error.message}` });
   }
 
   #resolveWaiters(): void {
     const waiters = this.#waiters;
-    this.#waiters = waiters.filter((waiter) => waiter.sequence > this.#synced);
-    for (const waiter of waiters) if (waiter.sequence <= this.#synced) waiter.resolve();
+    const { synced } = this.#tail;
+    this.#waiters = waiters.filter((waiter) => waiter.sequence > synced);
+    for (const waiter of waiters) if (waiter.sequence <= synced) waiter.resolve();
   }
 
   #rejectWaiters(error: unknown): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
-  }
-}
-
-class HolderLost extends Error {
-  constructor(cause: unknown) {
-    super('The session was taken over', { cause });
   }
 }
 
