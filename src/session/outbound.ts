@@ -367,9 +367,10 @@ export class Outbound {
       const next = fromFront ?? (ready === undefined ? undefined : fromReady(ready));
       if (next === undefined) return;
       const obstacle = this.#obstacle(next, limits, now);
-      // Only what is durable may be removed from the journal.
-      if ((obstacle !== undefined || limits.maximumQoS === 0 || next.message.qos === 0) && !this.#isDurable(next))
-        return;
+      // Only what is durable may be removed from the journal. And as long as it is not, its identifier may yet go to
+      // another message: clearing it now would leave a PUBREL open under that one.
+      const isRemoved = obstacle !== undefined || limits.maximumQoS === 0 || next.message.qos === 0;
+      if ((isRemoved || this.#mayBeHeld(next.message.sequence)) && !this.#isDurable(next)) return;
       if (obstacle === undefined && !this.#enterWindow(next, limits)) return;
       if (ready === undefined) this.#front.shift();
       else {

@@ -99,14 +99,20 @@ describe('formats: a damaged session directory by docs/formats.md', () => {
         session.recoveredSequences,
         `${label}: records above the snapshot`,
       );
-      const queued: number[] = [];
-      for (let after = 0; ; after = queued.at(-1)!) {
+      const queued: { sequence: number; payload: string }[] = [];
+      for (let after = 0; ; after = queued.at(-1)!.sequence) {
         const some = await session.journal.read(after, 100_000);
         if (some.length === 0) break;
-        queued.push(...some.map(({ sequence }) => sequence));
+        for (const { sequence, record } of some) {
+          if ('message' in record) queued.push({ sequence, payload: record.message.payload.toString('hex') });
+        }
       }
       assert.deepEqual(
-        decoded.records.flatMap(({ name, sequence }) => (name === 'Enqueued' ? sequence : [])),
+        decoded.records.flatMap((record) =>
+          record.name === 'Enqueued'
+            ? { sequence: record.sequence, payload: record.message.payload.toString('hex') }
+            : [],
+        ),
         queued,
         `${label}: messages in the journal`,
       );
@@ -148,6 +154,77 @@ describe('formats: a damaged session directory by docs/formats.md', () => {
       assert.deepEqual(decodeSession(location(original)), whole);
       if (one === files.length - 2) await assertReadAlike(original, 'swapped names');
       else swapNames(files[one]!, files[other]!);
+    }
+  });
+
+  it('is read without a record that stands in the place of another', async () => {
+    const source = path.join(directory(), 'store');
+    const session = await fillSession(source);
+    const payloads = Array.from({ length: 6 }, (_, index) => Buffer.alloc(32, `record-${index}-`));
+    for (const payload of payloads) session.publish({ qos: 1, payload });
+    await session.settle();
+    const file = segmentsIn(location(source)).find((name) => fs.readFileSync(name).includes(payloads[0]!))!;
+    const ends = payloads.map((payload) => fs.readFileSync(file).indexOf(payload) + payload.length);
+    const size = ends[1]! - ends[0]!;
+    for (const [from, to] of [
+      [0, 1],
+      [0, 3],
+      [2, 1],
+      [4, 1],
+      [5, 0],
+    ] as const) {
+      const copy = path.join(directory(), `place-${from}-${to}`);
+      fs.cpSync(source, copy, { recursive: true });
+      fs.rmSync(path.join(location(copy), 'lock'));
+      change(path.join(location(copy), path.basename(file)), (bytes) => {
+        bytes.copyWithin(ends[to]! - size, ends[from]! - size, ends[from]!);
+        return bytes;
+      });
+      await assertReadAlike(copy, `record ${from} in the place of ${to}`);
+    }
+    await session.close();
+  });
+
+  it('is read without what a former holder wrote after it was displaced', async () => {
+    const source = path.join(directory(), 'store');
+    const former = await fillSession(source);
+    const copy = path.join(directory(), 'taken-over');
+    fs.cpSync(source, copy, { recursive: true });
+    fs.rmSync(path.join(location(copy), 'lock'));
+    const holder = await RealSession.open(copy, CLIENT_ID);
+    for (let count = 0; count < 3; count++) holder.publish({ qos: 1, payload: Buffer.from('holder') });
+    await holder.settle();
+    const displaced = path.join(directory(), 'displaced');
+    fs.cpSync(copy, displaced, { recursive: true });
+    fs.rmSync(path.join(location(displaced), 'lock'));
+    await holder.close();
+    for (let count = 0; count < 80; count++) {
+      former.publish({ qos: 1, payload: Buffer.from('former') });
+      await former.settle();
+    }
+    // It wrote to the files it had open, which had been renamed, and to new ones, under names of its own epoch.
+    const taken = new Set(decodeSession(location(copy)).snapshot?.journal.segments.map(({ number }) => number));
+    const active = Math.max(...taken);
+    for (const file of segmentsIn(location(source))) {
+      const name = path.basename(file);
+      const number = Number(name.slice(2, 10));
+      fs.copyFileSync(file, path.join(location(displaced), number < active ? name.replace(/^1/, '2') : name));
+    }
+    await former.close();
+    const late = (decoded: DecodedSession): string[] =>
+      decoded.records.flatMap((record) => (record.name === 'Enqueued' ? record.message.payload.toString() : []));
+
+    // As if the take-over had been interrupted before its snapshot: the headers alone say what is replaced.
+    const older = path.join(directory(), 'older-snapshot');
+    fs.cpSync(displaced, older, { recursive: true });
+    fs.rmSync(path.join(location(older), 'session.2.mcps'));
+    fs.copyFileSync(path.join(location(source), 'session.1.mcps'), path.join(location(older), 'session.1.mcps'));
+    for (const file of segmentsIn(location(older))) if (path.basename(file).startsWith('1-')) fs.rmSync(file);
+    for (const storagePath of [displaced, older]) {
+      const decoded = await assertReadAlike(storagePath, path.basename(storagePath));
+      assert.deepEqual(late(decoded).slice(-3), ['holder', 'holder', 'holder']);
+      assert.ok(!late(decoded).includes('former'));
+      assert.deepEqual(decoded.lost, []);
     }
   });
 

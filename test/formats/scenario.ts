@@ -68,24 +68,25 @@ export async function fillSession(storagePath: string): Promise<RealSession> {
   one.publish({ qos: 1, payload: Buffer.alloc(5000, 1) });
   one.publish(FULL_MESSAGE, ORIGIN);
   one.publish({ qos: 1, payload: Buffer.alloc(0), properties: {} });
+  one.publish({ qos: 0, topic: 'zero' });
   await one.settle();
   session.pause(false);
   await one.settle();
-  await acknowledgeFirst(one, 6);
+  await acknowledgeFirst(one, 9);
   session.pause(true);
   await one.settle();
   assert.ok(session.stored.count > 20);
   return one;
 }
 
-/** Of the messages that are open, so many are answered: one in full, one half, one not at all, and again. */
+/** Answers the first open messages, the last of them first: QoS 2 in full or by PUBREC alone, QoS 1 mostly. */
 export async function acknowledgeFirst(one: RealSession, count: number): Promise<void> {
   const open = one.session.openMessages().slice(0, count);
-  for (const [index, { packetId: messageId, message }] of open.entries()) {
-    if (index % 3 === 2) continue;
+  for (const [index, { packetId: messageId, message }] of [...open.entries()].reverse()) {
+    if (index % 5 === 3) continue;
     if (message.qos === 1) await one.receive({ cmd: 'puback', messageId });
     else await one.receive({ cmd: 'pubrec', messageId });
-    if (message.qos === 2 && index % 3 === 0) await one.receive({ cmd: 'pubcomp', messageId });
+    if (message.qos === 2 && index % 4 === 0) await one.receive({ cmd: 'pubcomp', messageId });
   }
 }
 

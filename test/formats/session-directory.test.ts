@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { RecordKind } from '../../src/session/records';
+import { fixtures } from '../mcps/fixtures';
 import { temporaryDirectory } from '../store/support';
 import { asDecoded, assertSame, withoutSize } from './comparison';
 import { type DecodedSession, decodeSession, directoryName } from './decoder';
@@ -153,6 +154,30 @@ describe('formats: a session directory by docs/formats.md', () => {
     assert.equal(decoded.snapshot?.journal.epoch, 2);
     assert.equal(decoded.messages.at(-1)?.topic, 'second');
     assertSame(decoded, await openCopy(copy), first, second);
+  });
+
+  it('has a session that was migrated from version 1, before and after the broker lost it', async () => {
+    const { bytes, session: original } = fixtures().find(({ name }) => name === 'plant-line.mcps')!;
+    const storagePath = path.join(directory(), 'store');
+    fs.mkdirSync(storagePath);
+    fs.writeFileSync(path.join(storagePath, '.mcp_any'), bytes);
+    const session = await RealSession.open(storagePath, original.clientId);
+    opened.push(session);
+    const read = (): [number, string, string][] =>
+      decodeSession(path.join(storagePath, directoryName(original.clientId))).messages.map(
+        ({ packetId, fate, payload }) => [packetId, fate, payload.toString('hex')],
+      );
+    const payloads = original.inflight.map(({ payload }) => payload.toString('hex'));
+    assert.deepEqual(
+      read(),
+      payloads.map((payload, index) => [original.inflight[index]!.packetId, 'perhaps sent', payload]),
+    );
+    session.session.pause(true);
+    await session.connect(false, OTHER_BROKER);
+    assert.deepEqual(
+      read().map(([packetId, , payload]) => [packetId, payload]),
+      payloads.map((payload, index) => [index + 1, payload]),
+    );
   });
 
   it('has all whole records of a torn tail, wherever it was torn, and so has the package', async () => {

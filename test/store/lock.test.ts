@@ -169,4 +169,50 @@ describe('a lock', () => {
     await lock.release();
     assert.deepEqual(await readdir(directory()), []);
   });
+
+  it('that a taker who had stopped before its rename puts over ours is not taken for ours', async () => {
+    const lockPath = path.join(directory(), 'lock');
+    const late = { ...machine, pid: 200, nonce: 'a'.repeat(32), beats: true, beat: 0 };
+    let isLate = true;
+    const fileSystem: FileSystem = {
+      ...nodeFileSystem,
+      async status(file) {
+        if (file === lockPath && isLate) {
+          isLate = false;
+          await writeFile(`${lockPath}.late`, JSON.stringify(late));
+          await rename(`${lockPath}.late`, lockPath);
+        }
+        return nodeFileSystem.status(file);
+      },
+    };
+    const facts = factsOf(machine, { [machine.pid]: machine.processStart, 200: machine.processStart });
+    await assert.rejects(acquireLock(lockOptions(directory(), { fileSystem, facts })), (error: SessionLockedError) => {
+      assert.equal(error.holder?.pid, 200);
+      return true;
+    });
+    assert.deepEqual(JSON.parse(await readFile(lockPath, 'utf8')), late);
+  });
+
+  it('that a failing disk left behind when it was given up does not lock out the process that held it', async () => {
+    let isReadOnly = false;
+    const readOnly = async <T>(operation: () => Promise<T>): Promise<T> => {
+      if (isReadOnly) throw Object.assign(new Error('EROFS'), { code: 'EROFS' });
+      return operation();
+    };
+    const fileSystem: FileSystem = {
+      ...nodeFileSystem,
+      open: (file, access) =>
+        access === 'read' ? nodeFileSystem.open(file, access) : readOnly(() => nodeFileSystem.open(file, access)),
+      remove: (file) => readOnly(() => nodeFileSystem.remove(file)),
+    };
+    const lock = await acquireLock(lockOptions(directory(), { fileSystem }));
+    isReadOnly = true;
+    await assert.rejects(lock.release(), { code: 'EROFS' });
+    isReadOnly = false;
+    const again = await acquireLock(lockOptions(directory(), { fileSystem }));
+    await again.verify();
+    await assert.rejects(acquireLock(lockOptions(directory())), { code: 'ERR_SESSION_LOCKED' });
+    await again.release();
+    assert.deepEqual(await readdir(directory()), []);
+  });
 });

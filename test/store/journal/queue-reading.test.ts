@@ -74,7 +74,7 @@ describe('reading the queue', () => {
     for (let i = 0; i < 1000; i++) store.append();
     await store.committed();
     for (const { record } of await store.journal.read(0, 1e6)) {
-      assert.ok((record as unknown as Buffer).buffer.byteLength <= 8192);
+      assert.ok((record as unknown as Buffer).buffer.byteLength <= Buffer.poolSize);
     }
     await store.journal.close();
   });

@@ -94,4 +94,20 @@ describe('a take-over', () => {
     );
     await next.journal.close();
   });
+
+  it('while the former holder writes a snapshot loses no segment to it', async () => {
+    const { disk, store } = await usedJournal();
+    let isOurs = true;
+    const verifyHolder = async () => {
+      if (!isOurs) throw new Error('taken over');
+    };
+    const holder = await TestStore.open(disk, { ...OPTIONS, verifyHolder }, store);
+    const names = await disk.list(DIRECTORY);
+    const checkpoint = holder.journal.checkpoint(holder.durable, holder.durable + 1, async () => {
+      isOurs = false;
+    });
+    await assert.rejects(checkpoint, /taken over/);
+    assert.ok(names.length > 2);
+    assert.deepEqual(await disk.list(DIRECTORY), names);
+  });
 });
