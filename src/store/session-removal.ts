@@ -7,7 +7,7 @@ import { isSessionDirectoryName } from './safe-name';
 
 const DELETED = /^\.deleted-[0-9a-f]{8}-(.+)$/;
 /** Names that this package gives to files of a session. */
-const OWN_FILE = /^(session\.\d+\.mcps(\..*)?|.*\.mcpj(\..*)?|lock(\..*)?|reserve)$/;
+const OWN_FILE = /^(session\.\d+\.mcps(\..*)?|.*\.mcpj(\..*)?|lock(\..*)?|reserve|original\.mcps)$/;
 
 /**
  * Takes a session's directory out of the storage path in one step, so that a crash leaves it whole or gone.

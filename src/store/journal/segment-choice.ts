@@ -7,7 +7,7 @@ import type { JournalNotice, JournalPosition } from './types';
 export interface SegmentSource {
   number: number;
   file: FoundFile;
-  /** Undefined: damaged, or (for `backlog`) not read yet. */
+  /** Undefined: damaged. */
   header: SegmentHeader | undefined;
   size: number;
   /** As the snapshot has it; 0: not in the snapshot. */
@@ -81,11 +81,6 @@ class SegmentChooser {
 
   async chooseListed(listed: Listed, isBacklog: boolean, lastSequence: number): Promise<void> {
     const named = this.#files.filter((file) => file.number === listed.number);
-    const current = named.find((file) => file.epoch >= this.#epoch);
-    if (isBacklog && current) {
-      this.#choice.backlog.push({ ...listed, file: current, header: undefined, size: listed.length, listed: true });
-      return;
-    }
     const source = (await this.#firstMatch(named, listed.number)) ?? (await this.#anywhere(listed.number));
     if (source === undefined) {
       this.#choice.missing.push({ number: listed.number, firstSequence: listed.firstSequence, lastSequence });
