@@ -1,6 +1,10 @@
+import type { DiscardReason } from './effects';
 import { elapsedSince } from './elapsed';
 import type { Message, QoS, QueuedMessage } from './message';
+import type { ReadyMessage } from './outbound-queue';
+import { identifierOf } from './packet-identifiers';
 import type { ConnectionLimits, PublishPacket, PublishPacketProperties } from './packets';
+import type { OpenMessageState } from './state';
 
 /**
  * A message that left the queue for the send window.
@@ -30,7 +34,7 @@ export interface OutboundMessage {
   inSnapshot: boolean;
 }
 
-export function isExpired(message: QueuedMessage, now: number): boolean {
+function isExpired(message: QueuedMessage, now: number): boolean {
   const interval = message.properties?.messageExpiryInterval;
   return interval !== undefined && elapsedSince(message.enqueuedAt, now) >= interval * 1000;
 }
@@ -90,4 +94,57 @@ function remainingProperties(message: QueuedMessage, now: number): PublishPacket
     properties.messageExpiryInterval = Math.max(1, properties.messageExpiryInterval - elapsed);
   }
   return properties;
+}
+
+/** A message leaves the queue. */
+export function outboundFrom(ready: ReadyMessage): OutboundMessage {
+  return {
+    message: ready.message,
+    size: ready.size,
+    qos: ready.message.qos,
+    packetId: identifierOf(ready.message.sequence),
+    previous: ready.previous,
+    phase: 'waiting',
+    sent: false,
+    barrier: ready.barrier,
+    windowBytes: -1,
+    releaseOrder: 0,
+    removed: false,
+    inSnapshot: false,
+  };
+}
+
+/** PUBREC has come: never PUBLISH again. */
+export function isReleased(outbound: OutboundMessage): boolean {
+  return outbound.phase === 'releasing' || outbound.phase === 'released';
+}
+
+/** Why a message cannot be sent on this connection at all (MQTT-3.2.2-14, -15 (5.0)). */
+export function obstacleTo(
+  outbound: OutboundMessage,
+  limits: ConnectionLimits,
+  now: number,
+): DiscardReason | undefined {
+  const { message } = outbound;
+  if (outbound.removed) return undefined;
+  if (limits.maximumPacketSize !== undefined && publishPacketSize(message) > limits.maximumPacketSize) {
+    return 'packet-too-large';
+  }
+  if (message.retain && !limits.retainAvailable) return 'retain-unavailable';
+  // Once sent, a message no longer expires (MQTT-4.3.3-7 (5.0)).
+  if (!outbound.sent && isExpired(message, now)) return 'expired';
+  return undefined;
+}
+
+/** How a snapshot keeps a message that has left the queue. `mark`: up to there messages may have been sent. */
+export function openState(outbound: OutboundMessage, mark: number): OpenMessageState {
+  const { message, packetId, releaseOrder, inSnapshot } = outbound;
+  const unreleased = message.sequence <= mark ? 'published' : 'requeued';
+  return {
+    sequence: message.sequence,
+    packetId,
+    phase: isReleased(outbound) ? 'released' : unreleased,
+    releaseOrder,
+    ...(inSnapshot ? { message } : {}),
+  };
 }

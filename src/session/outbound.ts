@@ -1,15 +1,22 @@
 import type { DiscardReason, Effect } from './effects';
 import { Fifo } from './fifo';
 import type { QoS, QueuedMessage } from './message';
-import { isExpired, type OutboundMessage, publishPacket, publishPacketSize } from './outbound-message';
-import { LOAD_BYTES, OutboundQueue, type ReadyMessage } from './outbound-queue';
+import {
+  isReleased,
+  type OutboundMessage,
+  obstacleTo,
+  openState,
+  outboundFrom,
+  publishPacket,
+} from './outbound-message';
+import { LOAD_BYTES, OutboundQueue } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
 import type { AcknowledgementPacket, AcknowledgementProperties, ConnectionLimits } from './packets';
 import type { RecordLog } from './record-log';
 import type { RecoveredOutbound } from './recovery';
 import { SendWindow } from './send-window';
 import { SentMark } from './sent-mark';
-import type { OpenMessageState, SessionState } from './state';
+import type { SessionState } from './state';
 
 /** Messages beyond the window by which the mark runs ahead, for the records in between. */
 const MARK_STEP_EXTRA = 64;
@@ -135,7 +142,7 @@ export class Outbound {
       if (ready === undefined || ready.message.sequence > this.log.durable) break;
       this.#queue.shift();
       this.#takenUpTo = ready.message.sequence;
-      this.#discard(fromReady(ready), 'dropped');
+      this.#discard(outboundFrom(ready), 'dropped');
       count += 1;
     }
     return count;
@@ -325,22 +332,9 @@ export class Outbound {
     SessionState,
     'mark' | 'queueAfter' | 'stored' | 'oldestEnqueuedAt' | 'open' | 'paused' | 'window' | 'adoptedUntil'
   > {
-    const open: OpenMessageState[] = [];
-    for (const outbound of new Set([...this.#open.values(), ...this.#line, ...this.#front])) {
-      if (outbound.removed) continue;
-      if (inline) outbound.inSnapshot = true;
-      open.push({
-        sequence: outbound.message.sequence,
-        packetId: outbound.packetId,
-        phase: isReleased(outbound)
-          ? 'released'
-          : outbound.message.sequence <= this.#mark.upTo
-            ? 'published'
-            : 'requeued',
-        releaseOrder: outbound.releaseOrder,
-        ...(outbound.inSnapshot ? { message: outbound.message } : {}),
-      });
-    }
+    const taken = this.#taken();
+    if (inline) for (const outbound of taken) outbound.inSnapshot = true;
+    const open = taken.map((outbound) => openState(outbound, this.#mark.upTo));
     open.sort((one, other) => one.sequence - other.sequence);
     return {
       mark: this.#mark.upTo,
@@ -364,9 +358,9 @@ export class Outbound {
     while (!this.#congested) {
       const fromFront = this.#front.peek();
       const ready = fromFront === undefined ? this.#queue.peek() : undefined;
-      const next = fromFront ?? (ready === undefined ? undefined : fromReady(ready));
+      const next = fromFront ?? (ready === undefined ? undefined : outboundFrom(ready));
       if (next === undefined) return;
-      const obstacle = this.#obstacle(next, limits, now);
+      const obstacle = obstacleTo(next, limits, now);
       // Only what is durable may be removed from the journal. And as long as it is not, its identifier may yet go to
       // another message: clearing it now would leave a PUBREL open under that one.
       const isRemoved = obstacle !== undefined || limits.maximumQoS === 0 || next.message.qos === 0;
@@ -384,19 +378,6 @@ export class Outbound {
 
   #isDurable(outbound: OutboundMessage): boolean {
     return outbound.message.sequence <= this.log.durable;
-  }
-
-  /** Why a message can not be sent on this connection at all (MQTT-3.2.2-14, -15 (5.0)). */
-  #obstacle(outbound: OutboundMessage, limits: ConnectionLimits, now: number): DiscardReason | undefined {
-    const { message } = outbound;
-    if (outbound.removed) return undefined;
-    if (limits.maximumPacketSize !== undefined && publishPacketSize(message) > limits.maximumPacketSize) {
-      return 'packet-too-large';
-    }
-    if (message.retain && !limits.retainAvailable) return 'retain-unavailable';
-    // Once sent, a message no longer expires (MQTT-4.3.3-7 (5.0)).
-    if (!outbound.sent && isExpired(message, now)) return 'expired';
-    return undefined;
   }
 
   #enterWindow(outbound: OutboundMessage, limits: ConnectionLimits): boolean {
@@ -560,25 +541,4 @@ export class Outbound {
       bytes: this.#queue.readyBytes + this.#takenBytes(),
     };
   }
-}
-
-function isReleased(outbound: OutboundMessage): boolean {
-  return outbound.phase === 'releasing' || outbound.phase === 'released';
-}
-
-function fromReady(ready: ReadyMessage): OutboundMessage {
-  return {
-    message: ready.message,
-    size: ready.size,
-    qos: ready.message.qos,
-    packetId: identifierOf(ready.message.sequence),
-    previous: ready.previous,
-    phase: 'waiting',
-    sent: false,
-    barrier: ready.barrier,
-    windowBytes: -1,
-    releaseOrder: 0,
-    removed: false,
-    inSnapshot: false,
-  };
 }
