@@ -7,6 +7,9 @@ const TOPIC_BYTES_MAX = 65_535;
  * @throws SessionError `ERR_TOPIC` with the reason.
  */
 export function assertTopicName(topic: unknown): asserts topic is string {
+  if (topic === undefined || topic === null || topic === '') {
+    throw new SessionError('ERR_TOPIC', 'There is no topic to publish to: set it in the node or in the message.');
+  }
   const reason = badText(topic) ?? (/[+#]/.test(topic as string) ? 'it contains the wildcard + or #' : undefined);
   if (reason !== undefined)
     throw new SessionError('ERR_TOPIC', `The topic ${shown(topic)} cannot be published to: ${reason}.`);

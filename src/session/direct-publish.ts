@@ -1,7 +1,15 @@
 import type { Effect } from './effects';
-import type { Message } from './message';
+import type { Message, QoS } from './message';
 import { BIRTH_IDENTIFIER, CLOSE_IDENTIFIER } from './packet-identifiers';
 import type { AcknowledgementPacket, ConnectionLimits, PublishPacket } from './packets';
+
+/** The send window and its identifiers, which all PUBLISH of a session share. */
+interface SharedWindow {
+  /** Migrated messages may have any identifier, ours among them. */
+  usesIdentifier(identifier: number): boolean;
+  takePlace(qos: QoS): boolean;
+  givePlaceBack(qos: QoS): void;
+}
 
 interface DirectMessage {
   message: Message;
@@ -16,10 +24,9 @@ export class DirectPublish {
   readonly #open = new Map<number, DirectMessage>();
   #limits: ConnectionLimits | undefined;
 
-  /** `inUse`: migrated messages may have any identifier, ours among them. */
   constructor(
     private readonly effects: Effect[],
-    private readonly inUse: (identifier: number) => boolean,
+    private readonly window: SharedWindow,
   ) {}
 
   connected(limits: ConnectionLimits): void {
@@ -28,7 +35,7 @@ export class DirectPublish {
 
   disconnected(): void {
     this.#limits = undefined;
-    for (const identifier of this.#open.keys()) this.#done(identifier);
+    for (const identifier of [...this.#open.keys()]) this.#done(identifier);
   }
 
   send(kind: 'birth' | 'close', message: Message): void {
@@ -38,8 +45,7 @@ export class DirectPublish {
       this.#done(identifier);
       return;
     }
-    const most = this.inUse(identifier) ? 0 : limits.maximumQoS;
-    const qos = message.qos < most ? message.qos : most;
+    const qos = this.#quality(message, identifier, limits);
     const direct: DirectMessage = { message: { ...message, qos }, phase: 'published' };
     if (qos === 0) {
       this.#publish(identifier, direct, limits);
@@ -81,7 +87,16 @@ export class DirectPublish {
     this.#send(packet);
   }
 
+  /** At QoS 0, where nothing is owed, when its identifier or the send window is taken (MQTT-3.3.4-7 (5.0)). */
+  #quality(message: Message, identifier: number, limits: ConnectionLimits): QoS {
+    const qos = message.qos < limits.maximumQoS ? message.qos : limits.maximumQoS;
+    if (qos === 0 || this.window.usesIdentifier(identifier) || this.#open.has(identifier)) return 0;
+    return this.window.takePlace(qos) ? qos : 0;
+  }
+
   #done(identifier: number): void {
+    const direct = this.#open.get(identifier);
+    if (direct !== undefined && this.#limits !== undefined) this.window.givePlaceBack(direct.message.qos);
     this.#open.delete(identifier);
     this.effects.push({ type: 'directDone', kind: identifier === BIRTH_IDENTIFIER ? 'birth' : 'close' });
   }

@@ -20,6 +20,8 @@ import type { SessionState } from './state';
 
 /** Messages beyond the window by which the mark runs ahead, for the records in between. */
 const MARK_STEP_EXTRA = 64;
+/** Bytes that the mark may run ahead, at the size of the message that moves it. */
+const MARKED_BYTES_MAX = 1024 * 1024;
 
 /**
  * The way of a message out. On every path: store, send, forget.
@@ -64,6 +66,8 @@ export class Outbound {
     private readonly log: RecordLog,
     private readonly effects: Effect[],
     private readonly counters: { published: number; resent: number },
+    /** The mark covers nothing that is not about to be sent. */
+    private readonly exactMark: boolean,
     now: number,
   ) {
     this.#queue = new OutboundQueue(recovered.queueAfter, recovered.lastMessage);
@@ -219,6 +223,17 @@ export class Outbound {
   adopt(from: number, until: number): void {
     this.#adoptedAbove = from;
     this.#adoptedUntil = until;
+  }
+
+  /** Takes a place in the window for a message past the queue; false: there is none. */
+  takePlace(qos: QoS): boolean {
+    if (!this.#window.admits(0, qos)) return false;
+    this.#window.take(0, qos);
+    return true;
+  }
+
+  givePlaceBack(qos: QoS): void {
+    this.#window.giveBack(0, qos);
   }
 
   forgetWindow(): void {
@@ -382,7 +397,9 @@ export class Outbound {
 
   #enterWindow(outbound: OutboundMessage, limits: ConnectionLimits): boolean {
     // Once its removal is recorded a message is sent without a handshake, whatever the next broker would take.
-    const qos = outbound.removed ? 0 : (Math.min(outbound.message.qos, limits.maximumQoS) as QoS);
+    // A re-send keeps the QoS of the first; it only follows a broker that takes less now.
+    const wanted = outbound.sent ? outbound.qos : outbound.message.qos;
+    const qos = outbound.removed ? 0 : (Math.min(wanted, limits.maximumQoS) as QoS);
     if (qos === 0) {
       if (!outbound.removed) {
         outbound.removed = true;
@@ -434,10 +451,16 @@ export class Outbound {
     return this.#adoptedAbove < sequence && sequence <= this.#adoptedUntil;
   }
 
-  /** While identifiers are being cleared, the mark never covers one that the broker may still hold. */
+  /**
+   * How far the mark runs ahead. Not beyond what is in line while identifiers are being cleared (it must not cover one
+   * that the broker may still hold), where what counts as sent is discarded with the broker's session, and for large
+   * messages: what it covers is in memory after a crash.
+   */
   #markStep(head: OutboundMessage): number {
     const { sequence } = head.message;
-    if (sequence > this.#adoptedUntil) return this.#window.limit + MARK_STEP_EXTRA;
+    const ahead = this.#window.limit + MARK_STEP_EXTRA;
+    const isExact = this.exactMark || sequence <= this.#adoptedUntil || ahead * head.size > MARKED_BYTES_MAX;
+    if (!isExact) return ahead;
     let cleared = sequence;
     for (const outbound of this.#line) {
       if (outbound.phase === 'clearing') break;

@@ -103,12 +103,13 @@ export class Session {
       this.#log,
       this.#effects,
       this.counters,
+      options.onSessionLost === 'discard',
       now,
     );
     this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
     const inUse = (identifier: number) => this.#outbound.usesIdentifier(identifier);
     this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects, inUse);
-    this.#direct = new DirectPublish(this.#effects, inUse);
+    this.#direct = new DirectPublish(this.#effects, this.#outbound);
   }
 
   // What is there.

@@ -36,6 +36,8 @@ export class Subscriptions {
   /** Filters to send, in order, as reserved identifiers become free. */
   readonly #toSubscribe = new Set<string>();
   readonly #toUnsubscribe = new Set<string>();
+  /** The newest packet about a filter: only its answer counts, an earlier one is overtaken. */
+  readonly #newest = new Map<string, number>();
   /** New at the broker on this connection: its retained messages are due as the user asked. */
   readonly #fresh = new Set<string>();
 
@@ -126,6 +128,12 @@ export class Subscriptions {
       if (state === 'requested') {
         this.#fresh.add(filter);
         this.#toSubscribe.add(filter);
+      } else if (state === 'inactive' && subscription.refusedWith !== undefined) {
+        // Refused once; the broker's rules may have changed.
+        const { refusedWith: _refusal, ...asked } = subscription;
+        this.#record({ ...asked, state: 'requested' });
+        this.#fresh.add(filter);
+        this.#toSubscribe.add(filter);
       } else if (state === 'active') {
         if (!kept) this.#fresh.add(filter);
         // 3.1.1 repeats retained messages at every SUBSCRIBE, so only the difference is sent; 5.0 can ask not to.
@@ -145,6 +153,7 @@ export class Subscriptions {
     this.#unsubscribing.clear();
     this.#toSubscribe.clear();
     this.#toUnsubscribe.clear();
+    this.#newest.clear();
     this.#fresh.clear();
   }
 
@@ -167,7 +176,7 @@ export class Subscriptions {
       const subscription = this.#all.get(filter);
       if (subscription?.state !== 'requested' && subscription?.state !== 'active') return;
       // A filter asked for again meanwhile is answered by its own SUBACK.
-      if (this.#toSubscribe.has(filter)) return;
+      if (this.#toSubscribe.has(filter) || this.#newest.get(filter) !== packet.messageId) return;
       this.#granted(subscription, packet.granted[index] ?? 0x80);
     });
     this.#sendPending();
@@ -181,7 +190,8 @@ export class Subscriptions {
     this.#identifiers.release(packet.messageId);
     for (const filter of filters) {
       const subscription = this.#all.get(filter);
-      if (subscription !== undefined) this.#takenBack(subscription);
+      if (subscription === undefined || this.#newest.get(filter) !== packet.messageId) continue;
+      this.#takenBack(subscription);
     }
     this.#sendPending();
     return true;
@@ -249,7 +259,10 @@ export class Subscriptions {
       const messageId = this.#identifiers.take();
       if (messageId === undefined) return;
       const filters = [...pending].slice(0, most);
-      for (const filter of filters) pending.delete(filter);
+      for (const filter of filters) {
+        pending.delete(filter);
+        this.#newest.set(filter, messageId);
+      }
       underWay.set(messageId, filters);
       send(messageId, filters);
     }
