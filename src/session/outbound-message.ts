@@ -28,6 +28,8 @@ export interface OutboundMessage {
   /** Bytes it takes in the window of this connection; -1: none taken. */
   windowBytes: number;
   releaseOrder: number;
+  /** The broker has answered the PUBREL that freed its identifier: it is not sent again, the mark may cover it now. */
+  cleared: boolean;
   /** QoS 0: its removal was recorded; it is sent once or not at all. */
   removed: boolean;
   /** A snapshot has carried it, so its journal segment may be gone: every later snapshot must carry it, too. */
@@ -109,6 +111,7 @@ export function outboundFrom(ready: ReadyMessage): OutboundMessage {
     barrier: ready.barrier,
     windowBytes: -1,
     releaseOrder: 0,
+    cleared: false,
     removed: false,
     inSnapshot: false,
   };

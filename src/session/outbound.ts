@@ -209,6 +209,7 @@ export class Outbound {
       }
       if (wasSent) counts.requeued += 1;
       outbound.sent = false;
+      outbound.cleared = false;
       outbound.phase = 'waiting';
       outbound.packetId = identifierOf(outbound.message.sequence);
       outbound.barrier = Math.max(outbound.barrier, lostRecord);
@@ -262,6 +263,7 @@ export class Outbound {
       this.#end(outbound, packet, now);
     } else if (packet.cmd === 'pubcomp' && outbound.phase === 'clearing') {
       outbound.phase = 'waiting';
+      outbound.cleared = true;
     } else {
       return false;
     }
@@ -420,7 +422,7 @@ export class Outbound {
     outbound.windowBytes = outbound.size;
     this.#window.take(outbound.size, qos);
     this.#open.set(outbound.packetId, outbound);
-    if (qos === 2 && !outbound.sent && this.#mayBeHeld(outbound.message.sequence)) {
+    if (qos === 2 && !outbound.sent && !outbound.cleared && this.#mayBeHeld(outbound.message.sequence)) {
       outbound.phase = 'clearing';
       this.#send({ cmd: 'pubrel', messageId: outbound.packetId });
     }

@@ -258,6 +258,7 @@ export class Recovery {
         barrier: 0,
         windowBytes: -1,
         releaseOrder: 0,
+        cleared: false,
         removed: false,
         inSnapshot: this.#open.get(sequence)?.message !== undefined,
       },
