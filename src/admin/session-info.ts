@@ -88,6 +88,7 @@ function fromClient(client: SessionClient): Partial<SessionInfo> {
   const { count, bytes } = client.stored;
   return {
     open: true,
+    broker: client.broker,
     orphaned: false,
     connected: client.connected,
     asOf: 'now',

@@ -128,6 +128,11 @@ export class SessionClient extends ClientEmitter {
     return this.#loop?.session.stored ?? { count: 0, bytes: 0 };
   }
 
+  /** Address of the broker that the protocol state belongs to; empty: none yet. */
+  get broker(): string {
+    return this.#loop?.session.broker ?? '';
+  }
+
   get inflight(): number {
     return this.#loop?.session.inflight ?? 0;
   }

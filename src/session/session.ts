@@ -119,6 +119,11 @@ export class Session {
     return { ...this.#outbound.stored };
   }
 
+  /** Address of the broker that the protocol state belongs to; empty: none yet. */
+  get broker(): string {
+    return this.#broker;
+  }
+
   get inflight(): number {
     return this.#outbound.inflight;
   }

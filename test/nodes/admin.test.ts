@@ -51,6 +51,8 @@ describe('the admin node', () => {
     await flow.statusState('in', 'connected');
     flow.input('out', { topic: 'plant/level', payload: 'x' });
     await flow.messages('received', 1);
+    const unsaved = (await ask({ action: 'info' })) as unknown as { info: Record<string, unknown> };
+    assert.match(String(unsaved.info.broker), /^mqtt:\/\/.*:\d+$/, 'as it is now, not as of the last snapshot');
     assert.deepEqual(await ask({ action: 'save' }), { code: 0, action: 'save', clientId: 'flow-test' });
     assert.equal((await ask({ action: 'exists' })).exists, true);
     assert.equal((await ask({ action: 'exists', clientId: 'nobody' })).exists, false);
