@@ -8,6 +8,7 @@ import { Recovery } from '../../src/session/recovery';
 import { Session } from '../../src/session/session';
 import { sessionCodec } from '../../src/session/session-codec';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
+import { limits } from '../session/harness';
 import { Mosquitto } from '../support/mosquitto';
 import { Observer } from '../support/observer';
 import { waitFor } from '../support/wait';
@@ -116,19 +117,7 @@ describe('session files of the original implementation', () => {
     session.connected(
       {
         address: 'mqtt://broker',
-        limits: {
-          protocolVersion: 4,
-          sessionPresent: true,
-          cleanStart: false,
-          receiveMaximum: undefined,
-          maximumQoS: 2,
-          retainAvailable: true,
-          maximumPacketSize: undefined,
-          topicAliasMaximum: 0,
-          wildcardSubscriptionAvailable: true,
-          subscriptionIdentifiersAvailable: true,
-          sharedSubscriptionAvailable: true,
-        },
+        limits: limits({ sessionPresent: true }),
       },
       0,
     );

@@ -1,22 +1,11 @@
 import * as assert from 'node:assert/strict';
-import type { ConnectionLimits, OutboundPacket } from '../../src/session/packets';
+import type { OutboundPacket } from '../../src/session/packets';
 import { Recovery } from '../../src/session/recovery';
 import { Session } from '../../src/session/session';
 import { emptySessionState } from '../../src/session/state';
+import { limits } from './harness';
 
-const limits: ConnectionLimits = {
-  protocolVersion: 4,
-  sessionPresent: true,
-  cleanStart: false,
-  receiveMaximum: undefined,
-  maximumQoS: 2,
-  retainAvailable: true,
-  maximumPacketSize: undefined,
-  topicAliasMaximum: 0,
-  wildcardSubscriptionAvailable: true,
-  subscriptionIdentifiersAvailable: true,
-  sharedSubscriptionAvailable: true,
-};
+const resumed = limits({ sessionPresent: true });
 const address = 'mqtt://broker';
 
 /** Carries out what the session asks for as if every write were durable at once; returns the packets. */
@@ -42,7 +31,7 @@ describe('session: records that counted as durable are gone with the machine', (
   it('clears an identifier that the broker may hold before it carries a new QoS 2 message', () => {
     const session = recovered();
     session.distrustIdentifiers();
-    session.connected({ address, limits }, 0);
+    session.connected({ address, limits: resumed }, 0);
     session.publish({ topic: 'a', payload: Buffer.from('new'), qos: 2, retain: false }, undefined, false, 0);
     const [first, ...others] = settle(session);
     assert.equal(first?.cmd, 'pubrel');
@@ -55,7 +44,7 @@ describe('session: records that counted as durable are gone with the machine', (
   it('does not swallow a new inbound message for an identifier whose removal was lost', () => {
     const session = recovered();
     session.distrustIdentifiers();
-    session.connected({ address, limits }, 0);
+    session.connected({ address, limits: resumed }, 0);
     settle(session);
     const message = { topic: 'a', payload: Buffer.from('new'), qos: 2, retain: false, dup: false } as const;
     session.received({ cmd: 'publish', messageId: 12, ...message }, 0);
@@ -64,7 +53,7 @@ describe('session: records that counted as durable are gone with the machine', (
 
   it('without that, an identifier handed over before is only answered', () => {
     const session = recovered();
-    session.connected({ address, limits }, 0);
+    session.connected({ address, limits: resumed }, 0);
     settle(session);
     const message = { topic: 'a', payload: Buffer.from('again'), qos: 2, retain: false, dup: true } as const;
     session.received({ cmd: 'publish', messageId: 12, ...message }, 0);
