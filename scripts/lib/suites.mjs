@@ -15,7 +15,7 @@ export const suites = [
     name: 'simulate',
     entry: 'test/simulation/main.ts',
     command: ['scripts/simulate.mjs', '--seconds', '60', '--seed', '5551234'],
-    timeoutSeconds: 100,
+    timeoutSeconds: 180,
   },
   { name: 'crash', tests: ['crash'], programs: ['mosquitto'], timeoutSeconds: 360 },
   {
