@@ -28,7 +28,7 @@ export function registerBroker(RED: NodeAPI): void {
   function createBroker(this: BrokerNode, definition: NodeDef): void {
     RED.nodes.createNode(this, definition);
     quietErrors(this, translate);
-    const config = definition as unknown as Record<string, unknown>;
+    const config: Record<string, unknown> = { ...definition };
     const store = textOf(config.store) === undefined ? undefined : storeSettingsOf(RED, config.store);
     if (store === undefined && textOf(config.store) !== undefined) {
       // Another store would hold another session: better none than the wrong one.

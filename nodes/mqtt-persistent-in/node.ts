@@ -18,7 +18,7 @@ export function registerIn(RED: NodeAPI): void {
   function createIn(this: Node, definition: NodeDef): void {
     RED.nodes.createNode(this, definition);
     quietErrors(this, translate);
-    const config = definition as unknown as Record<string, unknown>;
+    const config: Record<string, unknown> = { ...definition };
     const broker = brokerOf(RED, config.broker);
     const isDynamic = numberOf(config.inputs) === 1;
     if (broker === undefined) {

@@ -17,7 +17,7 @@ export function registerOut(RED: NodeAPI): void {
   function createOut(this: Node, definition: NodeDef): void {
     RED.nodes.createNode(this, definition);
     quietErrors(this, translate);
-    const config = definition as unknown as Record<string, unknown>;
+    const config: Record<string, unknown> = { ...definition };
     const found = brokerOf(RED, config.broker);
     if (found === undefined) {
       const missing = new SessionError('ERR_CONFIGURATION', RED._('node-red:mqtt.errors.missing-config'));

@@ -14,7 +14,7 @@ export function registerAdmin(RED: NodeAPI): void {
   function createAdmin(this: Node, definition: NodeDef): void {
     RED.nodes.createNode(this, definition);
     quietErrors(this, translate);
-    const config = definition as unknown as Record<string, unknown>;
+    const config: Record<string, unknown> = { ...definition };
     const broker = brokerOf(RED, config.broker);
     const missing = new SessionError('ERR_CONFIGURATION', RED._('node-red:mqtt.errors.missing-config'));
     if (broker === undefined) this.error(missing);

@@ -22,7 +22,7 @@ export function storeSettingsOf(RED: NodeAPI, id: unknown): StoreSettings | unde
 export function registerStore(RED: NodeAPI): void {
   function createStore(this: Node, definition: NodeDef): void {
     RED.nodes.createNode(this, definition);
-    const settings = storeSettings(definition as unknown as Record<string, unknown>, RED.settings.userDir);
+    const settings = storeSettings({ ...definition }, RED.settings.userDir);
     settingsOf.set(this, settings);
     const opening: Promise<SessionStore | undefined> = sharedSessionStore(settings.path, {
       durability: settings.durability,
