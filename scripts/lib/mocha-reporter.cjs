@@ -12,7 +12,7 @@ module.exports = function CountingReporter(runner, options) {
   const { results, quiet } = options.reporterOptions;
   const note = (kind, title = '') => fs.appendFileSync(results, `${kind} ${title.replaceAll('\n', ' ')}\n`);
   runner.on(EVENT_TEST_PASS, (test) => note('passed', test.fullTitle()));
-  runner.on(EVENT_TEST_FAIL, (test) => note('failed', test.fullTitle()));
+  runner.on(EVENT_TEST_FAIL, (test, error) => note('failed', `${test.fullTitle()}: ${error.message}`));
   runner.on(EVENT_TEST_PENDING, (test) => note('skipped', test.fullTitle()));
   runner.on(EVENT_RUN_END, () => {
     note('end');

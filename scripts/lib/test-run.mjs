@@ -52,11 +52,17 @@ class Results {
   passed = 0;
   failed = 0;
   skipped = 0;
+  /** What failed, for the end of a log that may be cut at its beginning. */
+  failures = [];
 
-  add(title, since, { passed = 0, failed = 0, skipped = 0, problem }) {
+  add(title, since, { passed = 0, failed = 0, skipped = 0, failures = [], problem }) {
     this.passed += passed;
     this.failed += failed;
     this.skipped += skipped;
+    if (failed > 0) {
+      const named = problem === undefined ? failures : [...failures, problem];
+      this.failures.push(...(named.length > 0 ? named : ['failed']).map((failure) => `${title}: ${failure}`));
+    }
     const counts = `${passed} passed${failed > 0 ? `, ${failed} FAILED` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}`;
     console.log(`--- ${title}: ${seconds(since)}, ${counts}${problem === undefined ? '' : ` (${problem})`}`);
   }
@@ -76,9 +82,11 @@ async function countsOf(file) {
   if (ci && skipped.length > 0) {
     console.log(`Skipped, which is a failure with CI=true:\n${skipped.map((title) => `  ${title}`).join('\n')}`);
   }
+  const failures = [...titles('failed'), ...(ci ? skipped.map((title) => `skipped: ${title}`) : [])];
   return {
     passed: titles('passed').length,
-    failed: titles('failed').length + (ci ? skipped.length : 0),
+    failed: failures.length,
+    failures,
     skipped: ci ? 0 : skipped.length,
     ended: lines.some((line) => line.startsWith('end')),
     leftOpen: titles('open')[0],
@@ -216,6 +224,9 @@ export async function test(args) {
         results.add(suite.name, performance.now(), { failed: 1, problem: error.message });
       }
     }
+  }
+  if (results.failures.length > 0) {
+    console.log(`\nFailed:\n${results.failures.map((failure) => `  ${failure}`).join('\n')}`);
   }
   console.log(`\n${results.passed} passed, ${results.failed} failed, ${results.skipped} skipped`);
   return results.failed > 0 ? 1 : 0;

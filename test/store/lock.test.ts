@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import type { FileSystem } from '../../src/store/file-system';
 import { acquireLock, LockObservations, SessionLockedError } from '../../src/store/lock';
 import { nodeFileSystem } from '../../src/store/node-file-system';
+import { waitFor } from '../support/wait';
 import { factsOf, lockOptions, ManualScheduler, machine, temporaryDirectory } from './support';
 
 const stranger = { ...machine, host: 'other', bootId: 'boot-9', nonce: 'a'.repeat(32), beats: false, beat: 0 };
@@ -131,9 +132,11 @@ describe('a lock', () => {
       const lock = await acquireLock(lockOptions(directory(), { scheduler, fileSystem, facts: factsOf(self) }));
       assert.equal(await beat(), 0);
       for (const expected of [1, 2]) {
+        // A beat is written in its own time; the next one is planned behind it.
+        await waitFor(() => scheduler.pending > 0, { what: 'the next beat to be planned' });
         scheduler.advance(10_000);
+        await waitFor(async () => (await beat()) === expected, { what: `beat ${expected} in the file` });
         await lock.verify();
-        assert.equal(await beat(), expected);
       }
       await lock.release();
       scheduler.advance(60_000);

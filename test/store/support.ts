@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import type { HolderFacts, HolderIdentity } from '../../src/store/holder-identity';
 import { LockObservations, type LockOptions } from '../../src/store/lock';
 import { nodeFileSystem } from '../../src/store/node-file-system';
-import { type Scheduler, systemScheduler } from '../../src/store/scheduler';
+import { systemScheduler } from '../../src/store/scheduler';
 
 /** A directory that is removed after each test of the calling suite; the function gives that of the running test. */
 export function temporaryDirectory(): () => string {
@@ -16,33 +16,7 @@ export function temporaryDirectory(): () => string {
   return () => directory;
 }
 
-/** A clock that moves by `advance` only. */
-export class ManualScheduler implements Scheduler {
-  private time = 1_700_000_000_000;
-  private readonly tasks = new Set<{ at: number; task: () => void }>();
-
-  now(): number {
-    return this.time;
-  }
-
-  after(delayMs: number, task: () => void): () => void {
-    const entry = { at: this.time + delayMs, task };
-    this.tasks.add(entry);
-    return () => this.tasks.delete(entry);
-  }
-
-  advance(ms: number): void {
-    const until = this.time + ms;
-    for (;;) {
-      const due = [...this.tasks].filter((entry) => entry.at <= until).sort((a, b) => a.at - b.at)[0];
-      if (!due) break;
-      this.tasks.delete(due);
-      this.time = due.at;
-      due.task();
-    }
-    this.time = until;
-  }
-}
+export { ManualScheduler } from '../support/manual-scheduler';
 
 export const FIRST_NAMESPACE = 'first';
 
