@@ -29,11 +29,11 @@ export class Child {
     });
   }
 
-  async round(request: Extract<Request, { type: 'round' }>): Promise<RoundResult> {
+  async round(request: Extract<Request, { type: 'round' | 'drain' | 'receive' | 'open' }>): Promise<RoundResult> {
     return (await this.ask(request)) as RoundResult;
   }
 
-  stop(): void {
-    this.#process.kill();
+  stop(signal: NodeJS.Signals = 'SIGTERM'): void {
+    this.#process.kill(signal);
   }
 }

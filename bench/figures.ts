@@ -16,3 +16,9 @@ export function range(values: readonly number[]): [number, number] {
 export function rounded(value: number, digits = 4): number {
   return Number(value.toPrecision(digits));
 }
+
+/** The smallest value that `percent` of all do not exceed; 100: the greatest. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? Number.NaN;
+}

@@ -1,8 +1,30 @@
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type BenchmarkResult, publish } from './publish';
+import { drain } from './benchmarks/drain';
+import { growth } from './benchmarks/growth';
+import { inbound } from './benchmarks/inbound';
+import { latency } from './benchmarks/latency';
+import { open } from './benchmarks/open';
+import { publish, publish2 } from './benchmarks/publish';
+import { sessions } from './benchmarks/sessions';
+import { storage } from './benchmarks/storage';
+import { wear } from './benchmarks/wear';
+import { window } from './benchmarks/window';
+import { machine } from './machine';
+import type { Benchmark, BenchmarkResult } from './result';
 
-const benchmarks: Record<string, (options: { quick: boolean }) => Promise<BenchmarkResult>> = { publish };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  publish,
+  publish2,
+  window,
+  latency,
+  drain,
+  open,
+  growth,
+  inbound,
+  wear,
+  sessions,
+  storage,
+};
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -25,26 +47,11 @@ async function main(): Promise<number> {
   return 0;
 }
 
-function machine(): string {
-  const [first] = cpus();
-  return `${cpus().length} x ${first?.model.trim() ?? 'unknown processor'}, ${process.platform} ${process.arch}, Node.js ${process.version}`;
-}
-
-function print(result: BenchmarkResult): void {
-  console.log(`\n${result.benchmark}: ${result.messages} messages a round, ${result.pairs} interleaved pairs`);
-  console.table(
-    Object.fromEntries(
-      Object.keys(result.messagesPerSecond).map((name) => [
-        name,
-        {
-          'messages/s': result.messagesPerSecond[name],
-          'CPU us/message': result.cpuMicrosecondsPerMessage[name],
-          'ours / theirs': result.ratios[name] ?? '',
-          range: result.ranges[name]?.join(' to ') ?? '',
-        },
-      ]),
-    ),
-  );
+function print({ benchmark, what, table, figures = {}, failed = {} }: BenchmarkResult): void {
+  console.log(`\n${benchmark}: ${what}`);
+  if (Object.keys(table).length > 0) console.table(table);
+  for (const [name, value] of Object.entries(figures)) console.log(`${name}: ${value}`);
+  for (const [name, reason] of Object.entries(failed)) console.log(`${name} did not complete: ${reason}`);
 }
 
 void main().then(

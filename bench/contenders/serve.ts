@@ -16,10 +16,43 @@ async function answer(contender: Contender, request: Request): Promise<Answer> {
       return { type: 'done' };
     case 'round':
       return { type: 'done', result: await round(contender, request) };
+    case 'backlog':
+      await contender.backlog?.(request.messages, Buffer.alloc(request.payloadBytes, 'x'), request.qos);
+      return { type: 'done' };
+    case 'drain':
+      return { type: 'done', result: await timed((start) => contender.drain?.(start)) };
+    case 'subscribe':
+      await contender.subscribe?.(request.topic, request.qos);
+      return { type: 'done' };
+    case 'leave':
+      await contender.leave?.();
+      return { type: 'done' };
+    case 'receive':
+      return { type: 'done', result: await timed(() => contender.receive?.(request.messages)) };
+    case 'open': {
+      let figures: Record<string, number> | undefined;
+      const result = await timed(async () => {
+        figures = await contender.open?.(request.brokerUrl);
+      });
+      return { type: 'done', result: { ...result, ...(figures === undefined ? {} : { figures }) } };
+    }
     case 'close':
       await contender.close();
       return { type: 'done' };
   }
+}
+
+/** What `work` takes, from its beginning or from when it calls `start`. */
+async function timed(work: (start: () => void) => Promise<void> | undefined): Promise<RoundResult> {
+  let cpu = process.cpuUsage();
+  let begin = performance.now();
+  await work(() => {
+    cpu = process.cpuUsage();
+    begin = performance.now();
+  });
+  const milliseconds = performance.now() - begin;
+  const { user, system } = process.cpuUsage(cpu);
+  return { milliseconds, cpuMicroseconds: user + system };
 }
 
 function send(reply: Answer): void {
