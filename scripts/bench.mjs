@@ -3,4 +3,6 @@
 // The packages it is compared with are dependencies of bench/package.json.
 import './lib/require-node.mjs';
 
-void import('./lib/entry.mjs').then(({ runTypeScript }) => runTypeScript('bench/main.ts', { folders: ['bench'] }));
+void import('./lib/entry.mjs').then(({ runTypeScript }) =>
+  runTypeScript('bench/main.ts', { folders: ['bench'], built: true }),
+);
