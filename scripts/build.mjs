@@ -1,11 +1,12 @@
-// Builds `dist/`: the library (`dist/src`), and the node set that Node-RED loads (`dist/nodes`) with its editor part,
-// message catalogs, help and icons in the places where the loader looks for them.
+// Builds `dist/`: the library (`dist/src`), the node set that Node-RED loads (`dist/nodes`) with its editor part, message
+// catalogs, help and icons in the places where the loader looks for them, and the editor plugin (`dist/plugins`).
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { buildEditor } from './lib/editor-parts.mjs';
+import { buildPlugin } from './lib/plugin-parts.mjs';
 import { filesBelow, root } from './lib/project.mjs';
 
 const dist = path.join(root, 'dist');
@@ -50,7 +51,12 @@ async function main() {
   await fs.mkdir(cache, { recursive: true });
   const target = await fs.mkdtemp(path.join(cache, 'dist-'));
   try {
-    const work = [compile(target), declare(target), buildEditor(path.join(target, 'nodes'))];
+    const work = [
+      compile(target),
+      declare(target),
+      buildEditor(path.join(target, 'nodes')),
+      buildPlugin(path.join(target, 'plugins')),
+    ];
     // All have ended before anything is removed or moved.
     await Promise.allSettled(work);
     const [count, , types] = await Promise.all(work);

@@ -1,0 +1,3 @@
+export { convertFlows } from './convert';
+export { OWN_FIELDS, typesFor } from './node-types';
+export type * from './types';

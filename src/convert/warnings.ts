@@ -1,0 +1,63 @@
+import { OWN_FIELDS, roleOf, typesFor } from './node-types';
+import { variableIn } from './references';
+import type { Direction, FlowNode, Warning } from './types';
+
+/** What a user should know about `after`, made of `before`; `flows` is the converted flow. */
+export function warningsFor(
+  before: FlowNode,
+  after: FlowNode,
+  direction: Direction,
+  flows: readonly FlowNode[],
+): Warning[] {
+  if (direction === 'to-core') return lossesOf(before);
+  if (roleOf(after.type, typesFor(direction).to) !== 'broker') return [];
+  const warnings: Warning[] = [];
+  const clientId = textOf(after.clientid);
+  if (clientId !== '' && clientId !== textOf(before.clientid)) warnings.push({ code: 'client-id-new', clientId });
+  const others = sharing(after, flows);
+  if (others.length > 0) warnings.push({ code: 'client-id-shared', clientId, others });
+  if (isUnverified(before)) warnings.push({ code: 'certificates' });
+  return warnings;
+}
+
+function lossesOf(node: FlowNode): Warning[] {
+  const warnings: Warning[] = [];
+  const role = roleOf(node.type, typesFor('to-core').from);
+  if (role === undefined) return warnings;
+  const fields = Object.entries(OWN_FIELDS[role])
+    .filter(([field, meaning]) => node[field] !== undefined && String(node[field]) !== String(meaning))
+    .map(([field]) => field);
+  if (fields.length > 0) warnings.push({ code: 'fields-lost', fields });
+  if (role !== 'broker' || isTrue(node.cleansession)) return warnings;
+  if (textOf(node.clientid) === '') warnings.push({ code: 'client-id-needed' });
+  if (Number(node.protocolVersion) === 5 && Number(node.sessionExpiry ?? 0) === 0) {
+    warnings.push({ code: 'session-expiry' });
+  }
+  return warnings;
+}
+
+/** Other broker nodes that would claim the same session. A variable is only known at the start. */
+function sharing(broker: FlowNode, flows: readonly FlowNode[]): string[] {
+  const clientId = textOf(broker.clientid);
+  if (clientId === '' || variableIn(clientId) !== undefined) return [];
+  return flows
+    .filter(({ id, type }) => type === broker.type && id !== broker.id)
+    .filter((other) => textOf(other.clientid) === clientId && textOf(other.store) === textOf(broker.store))
+    .map(({ id, name }) => textOf(name) || id);
+}
+
+/** TLS without a TLS configuration: Node-RED's own node accepts any certificate then. */
+function isUnverified(broker: FlowNode): boolean {
+  const address = textOf(broker.broker);
+  const isSecure = address.includes('://') ? /^(?:mqtts|ssl|tls|wss):/i.test(address) : isTrue(broker.usetls);
+  const isConfigured = isTrue(broker.usetls) && textOf(broker.tls) !== '';
+  return isSecure && !isConfigured && !isTrue(broker.verifyservercert);
+}
+
+function isTrue(value: unknown): boolean {
+  return value === true || value === 'true';
+}
+
+function textOf(value: unknown): string {
+  return value === undefined || value === null ? '' : String(value).trim();
+}
