@@ -42,6 +42,11 @@ export class ClientIds {
     return result;
   }
 
+  /** Client ids by the id of the node that they were made for. @throws SessionError `ERR_CLIENT_ID_FILE`. */
+  all(): Promise<ReadonlyMap<string, string>> {
+    return this.read();
+  }
+
   private async findOrMake(nodeId: string): Promise<string> {
     const known = (await this.read()).get(nodeId);
     if (known !== undefined) return known;

@@ -1,7 +1,15 @@
-import type { JournalEvents, RecoveredSession, SessionJournal, StoredRecord } from '../client/ports';
+import type {
+  DeadLetterFile,
+  JournalEvents,
+  QueueReader,
+  RecoveredSession,
+  SessionJournal,
+  StoredRecord,
+} from '../client/ports';
 import { errorCode, SessionError } from '../errors';
 import { decodeMcpsV2, type McpsV2Snapshot } from '../mcps/v2';
 import type { SessionMetadata, SessionState } from '../session/state';
+import type { DeadLetters } from './dead-letters/dead-letters';
 import type { FileSystem } from './file-system';
 import type { Journal } from './journal/journal';
 import { isNoSpace } from './journal/segment-file';
@@ -19,6 +27,7 @@ export interface FileSessionParts<R> {
   directory: string;
   lock: Lock;
   journal: Journal<R>;
+  deadLetters: DeadLetters<R>;
   recovered: RecoveredSession<R>;
   space: SpaceMonitor;
   /** The snapshot in force, as written. */
@@ -52,6 +61,15 @@ export class FileSession<R> implements SessionJournal<R> {
     this.parts.journal.events = events;
   }
 
+  get deadLetters(): DeadLetterFile<R> {
+    return this.parts.deadLetters;
+  }
+
+  /** Removes dead letters that are too old. Resolves to how many. */
+  tidyDeadLetters(): Promise<number> {
+    return this.parts.deadLetters.tidy();
+  }
+
   /** Takes a record into the next group commit; a disk fault comes by `events.failed`. */
   append(sequence: number, record: R): void {
     this.parts.journal.append(sequence, record);
@@ -60,6 +78,11 @@ export class FileSession<R> implements SessionJournal<R> {
   /** Messages above `after`, in order, as far as they are durable, until `maxBytes` are exceeded; at least one. */
   read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
     return this.parts.journal.read(after, maxBytes);
+  }
+
+  /** See `SessionJournal.reader`. */
+  reader(after: number): QueueReader<R> {
+    return this.parts.journal.reader(after);
   }
 
   /**
@@ -110,9 +133,13 @@ export class FileSession<R> implements SessionJournal<R> {
   }
 
   private async finish(): Promise<void> {
-    const { journal, lock, onClosed } = this.parts;
+    const { journal, deadLetters, lock, onClosed } = this.parts;
     try {
-      await journal.close();
+      try {
+        await deadLetters.close();
+      } finally {
+        await journal.close();
+      }
       await this.write(decodeMcpsV2(this.snapshot));
     } catch (error) {
       // Who was displaced has been told by `events.lost`; there is nothing left to close.

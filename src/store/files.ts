@@ -9,20 +9,30 @@ export const TEMPORARY_SUFFIX = '.tmp';
 const COPY_CHUNK_BYTES = 1024 * 1024;
 
 /** The whole file. */
-export async function readFile(fileSystem: FileSystem, file: string): Promise<Buffer> {
+export function readFile(fileSystem: FileSystem, file: string): Promise<Buffer> {
+  return readStart(fileSystem, file, Number.POSITIVE_INFINITY);
+}
+
+/** The file, or its first `bytesMax` bytes if it is larger. */
+export async function readStart(fileSystem: FileSystem, file: string, bytesMax: number): Promise<Buffer> {
   const handle = await fileSystem.open(file, 'read');
   try {
-    const bytes = Buffer.allocUnsafe(await handle.size());
-    let length = 0;
-    while (length < bytes.length) {
-      const count = await handle.read(bytes, length, bytes.length - length, length);
-      if (count === 0) break;
-      length += count;
-    }
-    return bytes.subarray(0, length);
+    return await readFully(handle, 0, Math.min(await handle.size(), bytesMax));
   } finally {
     await handle.close();
   }
+}
+
+/** `length` bytes from `position` on, fewer where the file ends. */
+export async function readFully(handle: OpenFile, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = await handle.read(bytes, filled, length - filled, position + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
 }
 
 /** Creates `file`, which must not exist, with `content`, and syncs it. On failure no file is left. */

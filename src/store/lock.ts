@@ -11,7 +11,7 @@ import type { Scheduler } from './scheduler';
 
 const BEAT_INTERVAL_MS = 10_000;
 /** Three beats missed. */
-const STALE_AFTER_MS = 30_000;
+export const STALE_AFTER_MS = 30_000;
 const ATTEMPTS_MAX = 16;
 
 /** Somebody else holds the lock. */
@@ -93,6 +93,18 @@ export async function acquireLock(options: LockOptions): Promise<Lock> {
     return lock;
   }
   throw new SessionLockedError(`Too many processes try to take ${options.subject} (${lockPath}).`, undefined, lockPath);
+}
+
+/**
+ * Resolves when nobody holds the lock, without taking it.
+ * @throws SessionLockedError `ERR_SESSION_LOCKED` as `acquireLock`.
+ */
+export async function requireUnlocked(options: LockOptions): Promise<void> {
+  const { fileSystem, facts, path: lockPath } = options;
+  const head = (await readChain(fileSystem, lockPath)).at(-1);
+  if (head === undefined) return;
+  const space = await fileSystem.space(path.dirname(lockPath));
+  await requireDead(head, await facts.self(), space?.network ?? true, options);
 }
 
 /** A lock that is ours until `release`, or until another taker found us dead. */

@@ -20,6 +20,9 @@ export function newSnapshot(clientId: string, createdAt: number, uid: Buffer = r
       window: { size: 0, ceiling: 0 },
       broker: '',
       adoptedUntil: 0,
+      transfers: [],
+      givenUp: [],
+      reserved: [],
     },
     journal: { uid, epoch: 0, segments: [] },
   };

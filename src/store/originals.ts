@@ -2,10 +2,11 @@ import * as path from 'node:path';
 import { McpsError } from '../mcps/mcps-error';
 import { decodeMcpsV1, type McpsV1Session, readV1ClientId } from '../mcps/v1';
 import type { FileSystem } from './file-system';
-import { ifExists, listWithStatus, readFile } from './files';
+import { ifExists, readFile } from './files';
+import { isImport, isPendingImport } from './original-import';
+import type { Quarantine } from './quarantine';
+import { isSessionDirectoryName } from './safe-name';
 
-/** Where the original is kept once its session has been migrated. */
-export const ORIGINAL_NAME = 'original.mcps';
 /** Enough for the header with the longest client id. */
 const HEAD_BYTES = 64 + 65_535;
 
@@ -16,19 +17,18 @@ export interface Original {
 
 /**
  * The session of `clientId` as the original implementation left it in a storage path. Its file names are cut and shared
- * between clients, so the files are told by their content. Of several the one accessed last counts; none is touched.
+ * between clients, so the files are told by their content. Of several one that is being imported comes first, then
+ * the one accessed last; none is touched.
  * `unreadable`: files of that client which are damaged, with the reason.
  */
-export async function findOriginal(
+export async function findOriginals(
   fileSystem: FileSystem,
   storagePath: string,
   clientId: string,
-): Promise<{ original: Original | undefined; unreadable: { path: string; error: McpsError }[] }> {
+): Promise<{ originals: Original[]; unreadable: { path: string; error: McpsError }[] }> {
   const originals: Original[] = [];
   const unreadable: { path: string; error: McpsError }[] = [];
-  for (const { name, status } of await listWithStatus(fileSystem, storagePath)) {
-    const file = path.join(storagePath, name);
-    if (status.kind !== 'file' || !(await belongsTo(fileSystem, file, clientId))) continue;
+  for (const file of await originalsOf(fileSystem, storagePath, clientId)) {
     try {
       originals.push({ path: file, session: decodeMcpsV1(await readFile(fileSystem, file)) });
     } catch (error) {
@@ -36,15 +36,52 @@ export async function findOriginal(
       unreadable.push({ path: file, error });
     }
   }
-  originals.sort((one, other) => other.session.lastAccessTime - one.session.lastAccessTime);
-  return { original: originals[0], unreadable };
+  const rank = ({ path: file, session }: Original): number =>
+    isImport(path.basename(file)) ? Number.POSITIVE_INFINITY : session.lastAccessTime;
+  originals.sort((one, other) => (rank(one) === rank(other) ? 0 : rank(other) - rank(one)));
+  return { originals, unreadable };
 }
 
-/** Puts a migrated original beside its session, where it is no longer found. Only after the session is durable. */
-export async function keepOriginal(fileSystem: FileSystem, original: Original, directory: string): Promise<void> {
-  await fileSystem.rename(original.path, path.join(directory, ORIGINAL_NAME));
-  await fileSystem.syncDirectory(directory);
-  await fileSystem.syncDirectory(path.dirname(original.path));
+/** Paths of all files in a storage path that say they are the session of `clientId` in version 1, whole or damaged. */
+async function originalsOf(fileSystem: FileSystem, storagePath: string, clientId: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of await fileSystem.list(storagePath)) {
+    if (isSessionDirectoryName(name) || isPendingImport(name)) continue;
+    const file = path.join(storagePath, name);
+    const status = await ifExists(fileSystem.status(file));
+    if (status?.kind === 'file' && (await belongsTo(fileSystem, file, clientId))) files.push(file);
+  }
+  return files;
+}
+
+/**
+ * Puts an original beside its session, where it is no longer found. Only after the session is durable.
+ * Resolves to its new path.
+ */
+export async function keepOriginal(fileSystem: FileSystem, file: string, directory: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const target = path.join(directory, number === 1 ? 'original.mcps' : `original-${number}.mcps`);
+    if (await ifExists(fileSystem.status(target))) continue;
+    await fileSystem.rename(file, target);
+    await fileSystem.syncDirectory(directory);
+    await fileSystem.syncDirectory(path.dirname(file));
+    return target;
+  }
+}
+
+/**
+ * Before a session is deleted: no original of it may stay in the storage path, or the next opening would migrate it, and
+ * what was deleted would be back. One is there when a migration was killed before its end, or somebody put it there.
+ */
+export async function setOriginalsAside(
+  fileSystem: FileSystem,
+  storagePath: string,
+  clientId: string,
+  quarantine: Quarantine,
+): Promise<void> {
+  for (const file of await originalsOf(fileSystem, storagePath, clientId)) {
+    await quarantine.take(file, 'the session of this client id was deleted, and this file is not to bring it back');
+  }
 }
 
 async function belongsTo(fileSystem: FileSystem, file: string, clientId: string): Promise<boolean> {

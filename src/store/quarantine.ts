@@ -1,8 +1,17 @@
 import * as path from 'node:path';
 import type { FileSystem } from './file-system';
 import { copyFile, createFile, ifExists } from './files';
+import { isSessionDirectoryName } from './safe-name';
 
 export const QUARANTINE_DIRECTORY = 'quarantine';
+
+/** When something came into quarantine, by the name of its directory there; undefined for other names. */
+export function quarantinedAt(name: string): number | undefined {
+  const match = /^(.+)-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(-\d+)?$/.exec(name);
+  if (!match?.[1] || !isSessionDirectoryName(match[1])) return undefined;
+  const [, , year, month, day, hour, minute, second] = match.map(Number);
+  return Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+}
 
 /**
  * Where damaged files of one session go, for inspection: `<storage path>/quarantine/<session>-<time>/`, together with
@@ -21,23 +30,31 @@ export class Quarantine {
 
   /** Moves `file` there. Resolves to its new path when that is durable. A file that is gone is nothing to move. */
   async take(file: string, reason: string): Promise<string | undefined> {
-    this.directory ??= await this.makeDirectory();
-    const target = path.join(this.directory, path.basename(file));
+    const directory = await this.place();
+    const target = path.join(directory, path.basename(file));
     const moved = await ifExists(this.fileSystem.rename(file, target).then(() => true));
     if (!moved) return undefined;
-    await this.explain(this.directory, file, reason);
+    await this.explain(directory, file, reason);
     await this.fileSystem.syncDirectory(path.dirname(file));
     return target;
   }
 
   /** Copies `file` there, once for however many reasons, for one whose sound part is still in use. Resolves when the copy is durable. */
   async copy(file: string, reason: string): Promise<void> {
-    this.directory ??= await this.makeDirectory();
+    const directory = await this.place();
     if (!this.copied.has(file)) {
-      await copyFile(this.fileSystem, file, path.join(this.directory, path.basename(file)));
+      await copyFile(this.fileSystem, file, path.join(directory, path.basename(file)));
       this.copied.add(file);
     }
-    await this.explain(this.directory, file, reason);
+    await this.explain(directory, file, reason);
+  }
+
+  /** A session may be open for longer than things stay in quarantine. */
+  private async place(): Promise<string> {
+    if (this.directory !== undefined && (await ifExists(this.fileSystem.status(this.directory)))) return this.directory;
+    this.copied.clear();
+    this.directory = await this.makeDirectory();
+    return this.directory;
   }
 
   private async explain(directory: string, file: string, reason: string): Promise<void> {

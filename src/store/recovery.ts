@@ -1,15 +1,18 @@
 import * as path from 'node:path';
-import type { RecoveredSession } from '../client/ports';
+import type { DeadLetterLimits, RecoveredSession } from '../client/ports';
 import { errorCode } from '../errors';
 import type { McpsV2Snapshot } from '../mcps/v2';
 import type { RecordCodec } from '../session/state';
+import { DAY_MS, DEFAULT_DEAD_LETTER_BYTES, DEFAULT_KEEP_FAILED_DAYS, DeadLetters } from './dead-letters/dead-letters';
 import { accessTime, FileSession, writeDespiteFullDisk } from './file-session';
 import type { FileSystem } from './file-system';
+import { JournalKey } from './journal/format';
 import { type Durability, type JournalNotice, readJournalUid } from './journal/journal';
 import { openJournal } from './journal/open-journal';
+import { surveyJournal } from './journal/survey';
 import type { Lock } from './lock';
 import { newSnapshot } from './new-snapshot';
-import { findOriginal, keepOriginal, type Original } from './originals';
+import { findOriginals, keepOriginal, type Original } from './originals';
 import { Quarantine } from './quarantine';
 import type { Scheduler } from './scheduler';
 import { findStoredFiles, removeSuperseded, type StoredFiles, snapshotPath, writeSnapshot } from './snapshots';
@@ -33,6 +36,7 @@ export interface RecoveryOptions<R> {
   clientId: string;
   codec: RecordCodec<R>;
   expiryInterval: number | undefined;
+  limits: DeadLetterLimits;
   lock: Lock;
   /** Damage or trouble found while the session is open. */
   notice: (notice: JournalNotice) => void;
@@ -52,9 +56,9 @@ export interface RecoveryOptions<R> {
 export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<FileSession<R>> {
   const { fileSystem, scheduler, storagePath, directory, clientId, expiryInterval, lock } = options;
   const stored = await findStoredFiles(fileSystem, directory, clientId);
-  const isNew = stored.snapshotPaths.length === 0 && !stored.hasSegments;
   const uid = stored.snapshot ? undefined : await readJournalUid(fileSystem, directory);
-  const migration = isNew ? await migrate(options) : undefined;
+  const isNew = stored.snapshotPaths.length === 0 && !(await hasRecords(options, stored, uid));
+  const migration = isNew ? await migrate(options, uid) : undefined;
   const found = stored.snapshot ?? migration?.snapshot ?? newSnapshot(clientId, accessTime(0, scheduler), uid);
   const metadata = { ...found.metadata, expiryInterval: expiryInterval ?? found.metadata.expiryInterval };
   const quarantine = new Quarantine(fileSystem, storagePath, path.basename(directory), () => scheduler.now());
@@ -85,19 +89,21 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
     );
     // Also for one that is not new: who made it may have been killed before.
     await fileSystem.syncDirectory(storagePath);
-    if (migration?.original) await keepOriginal(fileSystem, migration.original, directory);
+    const originals = await keepOriginals(options, migration?.original);
     const damaged = await setAsideDamaged(stored, quarantine);
     const recovered: RecoveredSession<R> = {
       metadata,
       state: found.state,
       records,
+      uid: found.journal.uid.toString('hex'),
       isNew: isNew && migration?.original === undefined,
       mayHaveLostRecords: lock.mayHaveLostUnsynced && options.durability !== 'always',
-      notices: [...(migration?.notices ?? []), ...damaged.notices, ...notices],
+      notices: [...(migration?.notices ?? []), ...originals, ...damaged.notices, ...notices],
     };
     const superseded = [...stored.snapshotPaths, ...stored.temporaryPaths].filter((file) => !damaged.left.has(file));
     await removeSuperseded(fileSystem, superseded, snapshotPath(directory, stored.epoch + 1));
-    return new FileSession({ ...options, journal, recovered, snapshot });
+    const deadLetters = deadLettersOf(options, found.journal.uid, stored.hasDeadLetters, quarantine);
+    return new FileSession({ ...options, journal, deadLetters, recovered, snapshot });
   } catch (error) {
     // The first error is the one to report; a journal without appended records has nothing to lose.
     await journal.close().catch(() => {});
@@ -105,14 +111,59 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
   }
 }
 
+/** Reads them in the background where there are any, so that opening does not wait for them. */
+function deadLettersOf<R>(
+  options: RecoveryOptions<R>,
+  uid: Buffer,
+  mayExist: boolean,
+  quarantine: Quarantine,
+): DeadLetters<R> {
+  const { limits, lock, scheduler, notice, directory } = options;
+  const deadLetters = new DeadLetters<R>({
+    ...options,
+    uid,
+    mayExist,
+    bytesMax: limits.deadLetterBytes ?? DEFAULT_DEAD_LETTER_BYTES,
+    ageMsMax: (limits.keepFailedDays ?? DEFAULT_KEEP_FAILED_DAYS) * DAY_MS,
+    closedInOrder: lock.predecessor === undefined,
+    verifyHolder: () => verifyPatiently(lock, scheduler),
+    quarantine: (file, reason) => quarantine.copy(file, reason),
+  });
+  if (mayExist) {
+    deadLetters.tidy().catch((error: Error) => {
+      if (errorCode(error) === 'ERR_SESSION_LOST') return;
+      notice({ level: 'error', text: `The dead letters in ${directory} cannot be used now: ${error.message}` });
+    });
+  }
+  return deadLetters;
+}
+
+/**
+ * Whether there is a record, in a session without a snapshot: a first opening that was killed leaves a segment without
+ * any, and that session is as new as before.
+ */
+async function hasRecords<R>(
+  { journalFileSystem, directory, codec }: RecoveryOptions<R>,
+  { hasSegments }: StoredFiles,
+  uid: Buffer | undefined,
+): Promise<boolean> {
+  if (!hasSegments || uid === undefined) return false;
+  const survey = await surveyJournal(journalFileSystem, directory, new JournalKey(uid), codec, undefined, 0);
+  return survey.records.length > 0 || survey.damaged.length > 0;
+}
+
 /** Looks for what the original implementation left of a session that has no files of ours yet. */
-async function migrate<R>({ fileSystem, storagePath, clientId, codec }: RecoveryOptions<R>): Promise<{
+async function migrate<R>(
+  { fileSystem, storagePath, clientId, codec }: RecoveryOptions<R>,
+  uid: Buffer | undefined,
+): Promise<{
   original: Original | undefined;
   snapshot: McpsV2Snapshot | undefined;
   notices: JournalNotice[];
 }> {
   if (codec.migrate === undefined) return { original: undefined, snapshot: undefined, notices: [] };
-  const { original, unreadable } = await findOriginal(fileSystem, storagePath, clientId);
+  const { originals, unreadable } = await findOriginals(fileSystem, storagePath, clientId);
+  const original = originals[0];
   const notices: JournalNotice[] = unreadable.map(({ path: file, error }) => ({
     level: 'error',
     text: `The session file ${file} cannot be migrated (${error.message}); it is left as it is.`,
@@ -120,7 +171,7 @@ async function migrate<R>({ fileSystem, storagePath, clientId, codec }: Recovery
   if (original === undefined) return { original, snapshot: undefined, notices };
   const { session, path: file } = original;
   const { createdTime: createdAt, lastAccessTime: lastAccessAt, expiryInterval } = session;
-  const snapshot = newSnapshot(clientId, createdAt);
+  const snapshot = newSnapshot(clientId, createdAt, uid);
   notices.push({
     level: 'info',
     text: `The session was migrated from ${file}: ${session.subscriptions.length} subscriptions, ${session.inflight.length} messages.`,
@@ -134,6 +185,30 @@ async function migrate<R>({ fileSystem, storagePath, clientId, codec }: Recovery
     },
     notices,
   };
+}
+
+/**
+ * Moves what the original implementation left of the session beside it, now that it is durable: also what an earlier
+ * opening that was killed had migrated. `migrated` was read in this one. Damaged ones stay where they are.
+ */
+async function keepOriginals<R>(
+  { fileSystem, storagePath, directory, clientId, codec }: RecoveryOptions<R>,
+  migrated: Original | undefined,
+): Promise<JournalNotice[]> {
+  if (codec.migrate === undefined) return [];
+  const notices: JournalNotice[] = [];
+  const { originals } = await findOriginals(fileSystem, storagePath, clientId);
+  for (const { path: file } of originals) {
+    const isMigrated = file === migrated?.path;
+    const consequence = isMigrated ? '' : ' It was not read: the session exists. Import it in its place to use it.';
+    try {
+      const target = await keepOriginal(fileSystem, file, directory);
+      notices.push({ level: isMigrated ? 'info' : 'warn', text: `${file} is now ${target}.${consequence}` });
+    } catch (error) {
+      notices.push({ level: 'warn', text: `${file} cannot be moved to its session: ${String(error)}.${consequence}` });
+    }
+  }
+  return notices;
 }
 
 /** Moves damaged snapshots to quarantine. `left`: those that could not be moved. */

@@ -7,7 +7,7 @@ import { isSessionDirectoryName } from './safe-name';
 
 const DELETED = /^\.deleted-[0-9a-f]{8}-(.+)$/;
 /** Names that this package gives to files of a session. */
-const OWN_FILE = /^(session\.\d+\.mcps(\..*)?|.*\.mcpj(\..*)?|lock(\..*)?|reserve|original\.mcps)$/;
+const OWN_FILE = /^(session\.\d+\.mcps(\..*)?|.*\.mcpj(\..*)?|lock(\..*)?|reserve|original(-\d+)?\.mcps)$/;
 
 /**
  * Takes a session's directory out of the storage path in one step, so that a crash leaves it whole or gone.
@@ -34,11 +34,16 @@ export async function removeDeleted(fileSystem: FileSystem, directory: string, n
   await ifExists(fileSystem.removeDirectory(directory));
 }
 
+/** Name of the session whose deletion was interrupted, leaving a directory with that name; undefined for other names. */
+export function sessionOfDeleted(name: string): string | undefined {
+  const session = DELETED.exec(name)?.[1];
+  return session !== undefined && isSessionDirectoryName(session) ? session : undefined;
+}
+
 /** Completes deletions that a crash interrupted. */
 export async function completeDeletions(fileSystem: FileSystem, storagePath: string, now: () => number): Promise<void> {
   for (const name of await fileSystem.list(storagePath)) {
-    const session = DELETED.exec(name)?.[1];
-    if (session === undefined || !isSessionDirectoryName(session)) continue;
+    if (sessionOfDeleted(name) === undefined) continue;
     const directory = path.join(storagePath, name);
     const status = await ifExists(fileSystem.status(directory));
     if (status?.kind === 'directory') await removeDeleted(fileSystem, directory, now);

@@ -1,31 +1,32 @@
 import * as path from 'node:path';
-import type { SessionOpener } from '../client/ports';
+import type { DeadLetterLimits, SessionOpener } from '../client/ports';
 import { errorCode, SessionError } from '../errors';
 import type { RecordCodec } from '../session/state';
+import { CleanUp, type CleanUpHost, type CleanUpOptions, type CleanUpResult } from './clean-up';
+import { CleanUpTimer, type CleanUpUser } from './clean-up-timer';
 import { ClientIds } from './client-ids';
+import { DEFAULT_KEEP_FAILED_DAYS } from './dead-letters/dead-letters';
 import type { FileSession } from './file-session';
 import type { FileSystem } from './file-system';
-import { ifExists } from './files';
 import { type HolderFacts, systemHolderFacts } from './holder-identity';
 import type { Durability } from './journal/journal';
-import { RESERVE_NAME } from './journal/reserve';
-import { isNoSpace } from './journal/segment-file';
+import type { JournalNotice } from './journal/types';
 import { limitSyncs } from './limited-file-system';
-import { acquireLock, type Lock, LockObservations, SessionLockedError } from './lock';
 import { nodeFileSystem } from './node-file-system';
+import { type PendingImport, prepareImport } from './original-import';
 import { recoverSession } from './recovery';
 import { sessionDirectoryName } from './safe-name';
 import { type Scheduler, systemScheduler } from './scheduler';
-import { enterSession } from './session-registry';
-import { completeDeletions, removeDeleted, renameAway } from './session-removal';
-import { LOCK_FILE_NAME, type SessionSummary, summarize, summarizeAll } from './session-summary';
+import { type Occupation, releaseAfterError, SessionOccupant, whileOccupied } from './session-occupant';
+import { completeDeletions } from './session-removal';
+import { type SessionSummary, summarize, summarizeAll } from './session-summary';
+import { SessionUpkeep } from './session-upkeep';
 import { findStoredFiles } from './snapshots';
 import { SpaceMonitor } from './space-monitor';
 import { prepareStoragePath, storagePathError } from './storage-path';
 import { processSyncLimiter, type SyncLimiter } from './sync-limiter';
 
 const CLOSE_WAIT_MS = 5000;
-const OPEN_ATTEMPTS_MAX = 5;
 
 export interface SessionStoreOptions {
   /** Directory of all sessions of this store; created, with mode 0700, when missing. */
@@ -72,14 +73,15 @@ export class SessionStore implements SessionOpener {
   private readonly journalFileSystem: FileSystem;
   private readonly fileSystem: FileSystem;
   private readonly scheduler: Scheduler;
-  private readonly facts: HolderFacts;
   private readonly syncLimiter: SyncLimiter;
   private readonly segmentBytes: number | undefined;
-  private readonly closeWaitMs: number;
   private readonly onNotice: (notice: StoreNotice) => void;
-  private readonly observations: LockObservations;
+  private readonly occupant: SessionOccupant;
+  private readonly upkeep: SessionUpkeep;
   private readonly clientIds: ClientIds;
-  private readonly inUse = new Set<Promise<void>>();
+  private readonly openSessions = new Map<string, { tidyDeadLetters(): Promise<number> }>();
+  private readonly cleanUpTimer: CleanUpTimer;
+  private cleaning: Promise<void> = Promise.resolve();
   private references = 1;
   private closed = false;
 
@@ -94,12 +96,19 @@ export class SessionStore implements SessionOpener {
     this.journalFileSystem = options.fileSystem;
     this.fileSystem = limitSyncs(options.fileSystem, this.syncLimiter);
     this.scheduler = options.scheduler;
-    this.facts = options.holderFacts ?? systemHolderFacts;
     this.segmentBytes = options.segmentBytes;
-    this.closeWaitMs = options.closeWaitMs ?? CLOSE_WAIT_MS;
     this.onNotice = options.onNotice ?? warn;
-    this.observations = new LockObservations(this.scheduler);
-    this.clientIds = new ClientIds(this.fileSystem, this.scheduler, this.facts, this.path);
+    const facts = options.holderFacts ?? systemHolderFacts;
+    this.occupant = new SessionOccupant({
+      fileSystem: this.fileSystem,
+      scheduler: this.scheduler,
+      facts,
+      storagePath: this.path,
+      closeWaitMs: options.closeWaitMs ?? CLOSE_WAIT_MS,
+    });
+    this.upkeep = new SessionUpkeep(this.fileSystem, this.path, () => this.scheduler.now());
+    this.cleanUpTimer = new CleanUpTimer((round) => this.cleanUp(round), this.scheduler);
+    this.clientIds = new ClientIds(this.fileSystem, this.scheduler, facts, this.path);
   }
 
   /**
@@ -109,10 +118,15 @@ export class SessionStore implements SessionOpener {
    * @throws SessionError `ERR_SESSION_LOCKED` (a `SessionLockedError` with `holder`), `ERR_SESSION_VERSION`,
    * `ERR_STORE_PATH`, `ERR_STORE_CLOSED`, `ERR_CLIENT_ID`; or the system's code.
    */
-  async open<R>(clientId: string, codec: RecordCodec<R>, expiryInterval: number | undefined): Promise<FileSession<R>> {
+  async open<R>(
+    clientId: string,
+    codec: RecordCodec<R>,
+    expiryInterval: number | undefined,
+    limits: DeadLetterLimits = {},
+  ): Promise<FileSession<R>> {
     const { leave, lock, directory } = await this.occupy(clientId, 'create');
     try {
-      return await recoverSession({
+      const session = await recoverSession({
         journalFileSystem: this.journalFileSystem,
         fileSystem: this.fileSystem,
         scheduler: this.scheduler,
@@ -125,10 +139,16 @@ export class SessionStore implements SessionOpener {
         clientId,
         codec,
         expiryInterval,
+        limits,
         lock,
         notice: (notice) => this.onNotice({ clientId, ...notice }),
-        onClosed: leave,
+        onClosed: () => {
+          this.openSessions.delete(directory);
+          leave();
+        },
       });
+      this.openSessions.set(directory, session);
+      return session;
     } catch (error) {
       await releaseAfterError(lock);
       leave();
@@ -154,9 +174,13 @@ export class SessionStore implements SessionOpener {
   /**
    * Deletes a session that is not open; a crash leaves it whole or gone. Resolves to whether there was one.
    * @throws SessionError `ERR_SESSION_LOCKED` while anybody has it open, `ERR_SESSION_VERSION` when a newer version
-   * wrote it.
+   * wrote it; the error of `permit`.
+   * @param permit Called while the session is locked, before anything changes; to refuse it throws.
    */
-  async delete(clientId: string): Promise<boolean> {
+  async delete(
+    clientId: string,
+    permit: (fileSystem: FileSystem, directory: string) => Promise<void> = async () => undefined,
+  ): Promise<boolean> {
     if (!(await this.exists(clientId))) return false;
     let held: Occupation;
     try {
@@ -165,25 +189,51 @@ export class SessionStore implements SessionOpener {
       if (errorCode(error) === 'ENOENT') return false;
       throw error;
     }
-    const { leave, lock, directory } = held;
-    try {
-      await findStoredFiles(this.fileSystem, directory);
-      // Windows renames no directory in which a file is open.
-      await lock.detach();
-      const deleted = await renameAway(this.fileSystem, directory);
-      await removeDeleted(this.fileSystem, deleted, () => this.scheduler.now());
-      return true;
-    } catch (error) {
-      await releaseAfterError(lock);
-      throw error;
-    } finally {
-      leave();
-    }
+    await whileOccupied(held, async () => {
+      await findStoredFiles(this.fileSystem, held.directory);
+      await permit(this.fileSystem, held.directory);
+      await this.upkeep.erase(clientId, held);
+    });
+    return true;
+  }
+
+  /**
+   * Deletes the sessions that have expired: not used for longer than their expiry interval, as far as the clock can be
+   * believed, by nobody else either, and not `isInUse`. Also what is too old in quarantine and among dead letters, and
+   * what interrupted work left behind. Journals are not read. One failure does not stop the rest.
+   * @throws The system's error when the storage path cannot be listed.
+   */
+  cleanUp(options: CleanUpOptions = {}): Promise<CleanUpResult> {
+    const { isInUse = () => false, keepFailedDays = DEFAULT_KEEP_FAILED_DAYS, onRemoved = () => {} } = options;
+    const result = this.cleaning.then(() => {
+      if (this.closed) throw this.closedError();
+      return new CleanUp(this.cleanUpHost(), { isInUse, keepFailedDays, onRemoved }).run();
+    });
+    this.cleaning = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
+  /** Cleans up now and then until the returned function is called, or the store is closed. See `CleanUpTimer`. */
+  cleanUpRegularly(user: CleanUpUser): () => void {
+    return this.cleanUpTimer.add(user);
+  }
+
+  /** See `prepareImport`. */
+  prepareImport(bytes: Buffer): Promise<PendingImport> {
+    return prepareImport(this.fileSystem, this.path, bytes);
   }
 
   /** See `ClientIds.generate`. */
   generateClientId(nodeId: string): Promise<string> {
     return this.clientIds.generate(nodeId);
+  }
+
+  /** See `ClientIds.all`. */
+  generatedClientIds(): Promise<ReadonlyMap<string, string>> {
+    return this.clientIds.all();
   }
 
   /** One more user of a shared store. False: it is closing, get a new one. */
@@ -201,7 +251,8 @@ export class SessionStore implements SessionOpener {
   /** Takes no new sessions and resolves when the last one is closed; closing them is for who opened them. */
   async close(): Promise<void> {
     this.closed = true;
-    await Promise.all(this.inUse);
+    this.cleanUpTimer.stop();
+    await Promise.all([this.occupant.allLeft(), this.cleaning]);
   }
 
   get isClosed(): boolean {
@@ -212,94 +263,41 @@ export class SessionStore implements SessionOpener {
     return path.join(this.path, sessionDirectoryName(clientId));
   }
 
-  /** Reserves a session in this process and takes its lock. `leave` ends the reservation. */
   private async occupy(clientId: string, access: 'create' | 'existing'): Promise<Occupation> {
     const directory = this.directoryOf(clientId);
-    if (this.closed) throw new SessionError('ERR_STORE_CLOSED', `The session store ${this.path} is closed.`);
-    let ended: () => void = () => {};
-    const use = new Promise<void>((resolve) => {
-      ended = resolve;
-    });
-    this.inUse.add(use);
-    let end: (() => void) | undefined;
-    const leave = () => {
-      end?.();
-      this.inUse.delete(use);
-      ended();
+    if (this.closed) throw this.closedError();
+    return this.occupant.occupy(directory, clientId, access);
+  }
+
+  private closedError(): SessionError {
+    return new SessionError('ERR_STORE_CLOSED', `The session store ${this.path} is closed.`);
+  }
+
+  private cleanUpHost(): CleanUpHost {
+    const store = this;
+    return {
+      fileSystem: this.fileSystem,
+      path: this.path,
+      get isClosed() {
+        return store.closed;
+      },
+      now: () => this.scheduler.now(),
+      openSessions: () =>
+        [...this.openSessions].map(([directory, session]) => ({
+          directory,
+          tidyDeadLetters: () => session.tidyDeadLetters(),
+        })),
+      deleteIf: async (clientId, hasExpired) => {
+        const held = await this.occupy(clientId, 'existing');
+        return whileOccupied(held, () => this.upkeep.eraseIf(clientId, held, hasExpired));
+      },
+      tidyDeadLetters: async (clientId, days) => {
+        const held = await this.occupy(clientId, 'existing');
+        const notice = (one: JournalNotice) => this.onNotice({ clientId, ...one });
+        return whileOccupied(held, () => this.upkeep.tidyDeadLetters(clientId, held, days, notice));
+      },
     };
-    try {
-      end = await enterSession(directory, this.scheduler, this.closeWaitMs);
-      if (!end) throw await this.stillOpenHere(clientId, directory);
-      return { directory, leave, lock: await this.lock(clientId, directory, access) };
-    } catch (error) {
-      leave();
-      throw access === 'create' ? storagePathError(error, this.path) : error;
-    }
   }
-
-  private async lock(clientId: string, directory: string, access: 'create' | 'existing'): Promise<Lock> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        if (access === 'create') await this.fileSystem.makeDirectory(directory);
-        await requireDirectory(this.fileSystem, directory);
-        return await acquireLock({
-          fileSystem: this.fileSystem,
-          scheduler: this.scheduler,
-          facts: this.facts,
-          observations: this.observations,
-          path: path.join(directory, LOCK_FILE_NAME),
-          subject: `session "${clientId}"`,
-        });
-      } catch (error) {
-        if (isNoSpace(error) && (await this.giveUpReserve(directory))) continue;
-        // The directory went away under us: its session is being deleted. The next attempt makes a new one.
-        if (access !== 'create' || errorCode(error) !== 'ENOENT' || attempt === OPEN_ATTEMPTS_MAX) throw error;
-        if (!(await ifExists(this.fileSystem.status(this.path)))) throw error;
-      }
-    }
-  }
-
-  /** On a full disk the lock of a session that nobody holds takes its room from the journal's reserve. */
-  private async giveUpReserve(directory: string): Promise<boolean> {
-    const file = await ifExists(this.fileSystem.open(path.join(directory, RESERVE_NAME), 'write'));
-    if (!file) return false;
-    try {
-      const size = await file.size();
-      await file.truncate(0);
-      return size > 0;
-    } finally {
-      await file.close();
-    }
-  }
-
-  private async stillOpenHere(clientId: string, directory: string): Promise<SessionLockedError> {
-    return new SessionLockedError(
-      `The session "${clientId}" is already open in this process (${directory}). Close it there first.`,
-      await this.facts.self(),
-      path.join(directory, LOCK_FILE_NAME),
-    );
-  }
-}
-
-interface Occupation {
-  directory: string;
-  lock: Lock;
-  leave: () => void;
-}
-
-/** A symbolic link would lead out of the storage path. */
-async function requireDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
-  if ((await fileSystem.status(directory)).kind === 'directory') return;
-  throw new SessionError(
-    'ERR_STORE_PATH',
-    `${directory} is not a directory, but a file or a symbolic link. Nothing is stored in it: move it away.`,
-    { details: { path: directory } },
-  );
-}
-
-/** The error that led here is the one to report. A lock left behind names this process, and ends with it at the latest. */
-async function releaseAfterError(lock: Lock): Promise<void> {
-  await lock.release().catch(() => {});
 }
 
 function warn({ clientId, text }: StoreNotice): void {

@@ -1,3 +1,6 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { ifExists } from './files';
 import { nodeFileSystem } from './node-file-system';
 import { openSessionStore, type SessionStore, type SessionStoreOptions } from './session-store';
 import { prepareStoragePath } from './storage-path';
@@ -26,4 +29,15 @@ export async function sharedSessionStore(
   const opening = openSessionStore({ ...options, path: realPath });
   stores.set(realPath, opening);
   return opening;
+}
+
+/**
+ * The store of this process on `storagePath` if somebody uses it already, without writing anything; one user more, to be
+ * ended by `release`. Undefined: there is none.
+ */
+export async function openSharedStore(storagePath: string): Promise<SessionStore | undefined> {
+  const realPath = await ifExists(fs.realpath(path.resolve(storagePath)));
+  const existing = realPath === undefined ? undefined : stores.get(realPath);
+  const store = await existing?.catch(() => undefined);
+  return store?.retain() ? store : undefined;
 }

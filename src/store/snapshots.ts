@@ -2,6 +2,7 @@ import * as path from 'node:path';
 import { SessionError } from '../errors';
 import { McpsError } from '../mcps/mcps-error';
 import { decodeMcpsV2, encodeMcpsV2, MCPS_VERSION_2, type McpsV2Snapshot } from '../mcps/v2';
+import { FAILED_NAME, isFailedTemporary } from './dead-letters/failed-file';
 import type { FileSystem } from './file-system';
 import { readFile, removeIfExists, replaceFile, TEMPORARY_SUFFIX } from './files';
 import { parseSegmentName } from './journal/format';
@@ -20,7 +21,9 @@ export interface StoredFiles {
   hasSegments: boolean;
   /** The highest epoch that any file name or the snapshot carries; 0: none. */
   epoch: number;
-  /** Left-overs of snapshots that were being written. */
+  /** Whether there are dead letters, or may be: they were being written. */
+  hasDeadLetters: boolean;
+  /** Left-overs of snapshots and dead letters that were being written. */
   temporaryPaths: string[];
 }
 
@@ -55,8 +58,9 @@ export async function findStoredFiles(
     snapshotPaths: snapshots.map((file) => file.path),
     hasSegments: segments.length > 0,
     epoch: Math.max(0, ...snapshots.map((file) => file.epoch), ...segments.map((segment) => segment.epoch)),
+    hasDeadLetters: names.some((name) => name === FAILED_NAME || isFailedTemporary(name)),
     temporaryPaths: names
-      .filter((name) => name.startsWith('session.') && name.endsWith(TEMPORARY_SUFFIX))
+      .filter((name) => isSnapshotTemporary(name) || isFailedTemporary(name))
       .map((name) => path.join(directory, name)),
   };
   for (const file of snapshots) {
@@ -71,6 +75,21 @@ export async function findStoredFiles(
     }
   }
   return found;
+}
+
+/** The snapshot with the highest epoch among files of a session. */
+export function newestSnapshotName(names: readonly string[]): string | undefined {
+  let newest: { name: string; epoch: number } | undefined;
+  for (const name of names) {
+    const epoch = Number(SNAPSHOT_NAME.exec(name)?.[1] ?? -1);
+    if (epoch > (newest?.epoch ?? -1)) newest = { name, epoch };
+  }
+  return newest?.name;
+}
+
+/** True for a snapshot that was being written. */
+export function isSnapshotTemporary(name: string): boolean {
+  return name.startsWith('session.') && name.endsWith(TEMPORARY_SUFFIX);
 }
 
 /** Makes `snapshot` the one of its epoch; durable when resolved. Resolves to the bytes written. */

@@ -3,18 +3,20 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SessionClient } from '../../src/client/session-client';
-import { decodeMcpsV1 } from '../../src/mcps/v1';
+import { decodeMcpsV1, encodeMcpsV1 } from '../../src/mcps/v1';
 import { Recovery } from '../../src/session/recovery';
 import { Session } from '../../src/session/session';
 import { sessionCodec } from '../../src/session/session-codec';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
-import { limits } from '../session/harness';
+import { fixtures as fixtureList } from '../mcps/fixtures';
+import { Harness, limits } from '../session/harness';
 import { Mosquitto } from '../support/mosquitto';
 import { Observer } from '../support/observer';
 import { waitFor } from '../support/wait';
 
 const fixtures = join(__dirname, '..', 'fixtures', 'mcps-v1');
 const clientId = 'plant/line:1*"é"';
+const fixtureFiles = fixtureList();
 
 describe('session files of the original implementation', () => {
   let path: string;
@@ -46,6 +48,17 @@ describe('session files of the original implementation', () => {
       ],
     );
     assert.deepEqual(
+      state.open.map(({ sentAt, retries, message }) => [sentAt, retries, message?.enqueuedAt]),
+      [
+        [1764000000999, 3, 1764000000999],
+        [1764000001000, 0, 1764000001000],
+      ],
+    );
+    assert.deepEqual(
+      state.open.map(({ message }) => message?.payload),
+      fixtureFiles.find(({ name }) => name === 'plant-line.mcps')?.session.inflight.map(({ payload }) => payload),
+    );
+    assert.deepEqual(
       state.subscriptions.map(({ filter, qos }) => [filter, qos]),
       [
         ['gebäude/etage-1/zähler/+', 1],
@@ -63,6 +76,71 @@ describe('session files of the original implementation', () => {
     assert.equal(again.recovered.state.open.length, 2, 'the migrated session, not the file, is read again');
     await again.close();
   });
+
+  it('whatever their names: of several the one used last is migrated, all are kept beside the session', async () => {
+    const newest = fixtureFiles.find(({ name }) => name === 'session_test_client_001.mcps')!.session;
+    const older = { ...newest, lastAccessTime: newest.lastAccessTime - 1, inflight: [] };
+    await writeFile(join(path, '.mcp_session_test_client_00'), encodeMcpsV1(older));
+    await writeFile(join(path, 'backup of monday'), encodeMcpsV1(newest));
+    await writeFile(join(path, 'unrelated.txt'), 'SPCM is how this begins');
+    const journal = await store.open(newest.clientId, sessionCodec, undefined);
+    assert.equal(journal.recovered.state.open.length, 3);
+    assert.ok(journal.recovered.notices.some(({ text }) => /client_00 is now .* It was not read/.test(text)));
+    await journal.close();
+    const [summary] = await store.list();
+    const kept = (await readdir(summary?.directory ?? '')).filter((name) => name.startsWith('original'));
+    assert.deepEqual(kept.sort(), ['original-2.mcps', 'original.mcps']);
+    assert.deepEqual(
+      (await readdir(path)).filter((name) => !name.includes('~')),
+      ['unrelated.txt'],
+    );
+  });
+
+  it('are not read again once the session exists, nor when it is deleted', async () => {
+    await (await store.open(clientId, sessionCodec, undefined)).close();
+    await copyFile(join(fixtures, 'plant-line.mcps'), join(path, 'late'));
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    assert.deepEqual(journal.recovered.state.open, []);
+    assert.ok(journal.recovered.notices.some(({ level, text }) => level === 'warn' && /It was not read/.test(text)));
+    await journal.close();
+    await copyFile(join(fixtures, 'plant-line.mcps'), join(path, 'later'));
+    assert.equal(await store.delete(clientId), true);
+    const anew = await store.open(clientId, sessionCodec, undefined);
+    assert.equal(anew.recovered.isNew, true);
+    await anew.close();
+    const [quarantined] = await readdir(join(path, 'quarantine'));
+    assert.ok(
+      (await readdir(join(path, 'quarantine', quarantined ?? ''))).includes('later'),
+      'nothing unread is destroyed',
+    );
+  });
+
+  for (const [lastPacketId, next] of [
+    [7, 8],
+    [300, 301],
+    [1, 2],
+    [65_471, 1],
+    [65_535, 1],
+    [0, 4],
+  ] as const) {
+    it(`hand out identifier ${next} next when the last one was ${lastPacketId}`, () => {
+      const original = fixtureFiles.find(({ name }) => name === 'session_test_client_001.mcps')!.session;
+      const state = sessionCodec.migrate?.({ ...original, lastPacketId });
+      assert.ok(state);
+      const harness = new Harness({}, { state, records: [] });
+      harness.publish(1);
+      harness.connect(limits({ sessionPresent: true }));
+      const published = harness.takePackets().flatMap((packet) => (packet.cmd === 'publish' ? [packet.messageId] : []));
+      assert.deepEqual(published, [5, 6, 7, next]);
+      assert.deepEqual(
+        harness
+          .restart()
+          .session.openMessages()
+          .map(({ packetId }) => packetId),
+        [5, 6, 7, next],
+      );
+    });
+  }
 
   it('leave nothing half done: a damaged one stays where it is, and an error says so', async () => {
     const whole = await readFile(join(fixtures, 'plant-line.mcps'));
@@ -113,7 +191,11 @@ describe('session files of the original implementation', () => {
     const state = sessionCodec.migrate?.(original);
     assert.ok(state);
     const options = { maxInflight: 100, maxBytes: 1e9, whenFull: 'reject', onSessionLost: 'republish' } as const;
-    const session = new Session(new Recovery(state, []), { ...options, receiveMaximum: 100 }, 0);
+    const session = new Session(
+      new Recovery(state, []),
+      { ...options, receiveMaximum: 100, keepFailed: true, maxSendRate: 0 },
+      0,
+    );
     session.connected(
       {
         address: 'mqtt://broker',

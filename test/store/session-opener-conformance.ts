@@ -154,6 +154,89 @@ export function testSessionOpener(create: () => Promise<OpenerUnderTest>): void 
     await next.close();
   });
 
+  it('keeps dead letters, in order, until they are removed', async () => {
+    const first = await open();
+    assert.deepEqual(await first.deadLetters.list(0, 10), []);
+    await Promise.all(['a', 'b', 'c'].map((text) => first.deadLetters.keep(`key ${text}`, message(text))));
+    await first.close();
+
+    const again = await open();
+    const listed = await again.deadLetters.list(0, 10);
+    assert.deepEqual(texts(listed), ['a', 'b', 'c']);
+    const [a, b, c] = listed.map(({ id }) => id);
+    assert.ok(a !== undefined && b !== undefined && c !== undefined && a < b && b < c);
+    assert.equal(again.deadLetters.statistics().count, 3);
+    assert.deepEqual(texts(await again.deadLetters.list(a, 1)), ['b']);
+    assert.equal(await again.deadLetters.remove([b, 1_000_000]), 1);
+    assert.equal(await again.deadLetters.remove([b]), 0);
+    await again.close();
+
+    const last = await open();
+    assert.deepEqual(texts(await last.deadLetters.list(0, 10)), ['a', 'c']);
+    await last.close();
+  });
+
+  it('keeps one dead letter for a key', async () => {
+    const session = await open();
+    const { deadLetters } = session;
+    await Promise.all([deadLetters.keep('1.5', message('a')), deadLetters.keep('1.5', message('a'))]);
+    await deadLetters.keep('1.5', message('a'));
+    await session.close();
+    const again = await open();
+    await again.deadLetters.keep('1.5', message('a'));
+    await again.deadLetters.keep('1.6', message('other'));
+    assert.deepEqual(texts(await again.deadLetters.list(0, 10)), ['a', 'other']);
+    await again.close();
+  });
+
+  it('gives no dead letter the id of another one, also when all are gone', async () => {
+    const ids: number[] = [];
+    for (const text of ['a', 'b', 'c']) {
+      const session = await open();
+      await session.deadLetters.keep(text, message(text));
+      const [only, ...others] = await session.deadLetters.list(0, 10);
+      assert.deepEqual([only?.record.text, others], [text, []]);
+      ids.push(only?.id ?? 0);
+      assert.equal(await session.deadLetters.remove(ids), 1);
+      await session.close();
+    }
+    assert.equal(new Set(ids).size, 3);
+    assert.deepEqual([...ids].sort(), ids);
+  });
+
+  it('pushes the oldest dead letters out where there is no room for all', async () => {
+    const session = await subject.opener.open('plant-1', textCodec, undefined, { deadLetterBytes: 10_000 });
+    const { deadLetters } = session;
+    for (let i = 0; i < 100; i++) await deadLetters.keep(`${i}`, message(`${i}`.padEnd(500)));
+    const listed = texts(await deadLetters.list(0, 100)).map(Number);
+    const { count, bytes, evicted } = deadLetters.statistics();
+    assert.equal(listed.at(-1), 99);
+    assert.deepEqual(
+      listed,
+      Array.from({ length: listed.length }, (_, i) => 100 - listed.length + i),
+    );
+    assert.ok(count >= 10 && count < 20, `${count} are kept`);
+    assert.ok(bytes > 5000 && bytes <= 10_000, `${bytes} bytes are kept`);
+    assert.equal(evicted, 100 - count);
+    await session.close();
+  });
+
+  it('keeps a dead letter that alone is larger than the bound', async () => {
+    const session = await subject.opener.open('plant-1', textCodec, undefined, { deadLetterBytes: 1000 });
+    await session.deadLetters.keep('a', message('a'));
+    await session.deadLetters.keep('b', message('b'.repeat(2000)));
+    assert.deepEqual(texts(await session.deadLetters.list(0, 10)), ['b'.repeat(2000)]);
+    await session.close();
+  });
+
+  it('refuses dead letters after closing', async () => {
+    const session = await open();
+    const kept = session.deadLetters.keep('a', message('a'));
+    await session.close();
+    await kept;
+    await assert.rejects(session.deadLetters.keep('b', message('b')), { code: 'ERR_SESSION_CLOSED' });
+  });
+
   it('refuses a checkpoint after closing, and closes once', async () => {
     const user = new SessionUser(await open());
     await Promise.all([user.session.close(), user.session.close()]);

@@ -20,7 +20,7 @@
  *
  * The uid is made once per session (16 random bytes) and stays. When the snapshot is lost, `readJournalUid` finds it.
  */
-import type { JournalEvents, StoredRecord } from '../../client/ports';
+import type { JournalEvents, QueueReader, StoredRecord } from '../../client/ports';
 import type { RecordCodec } from '../../session/state';
 import type { FileSystem } from '../file-system';
 import { removeIfExists } from '../files';
@@ -30,6 +30,7 @@ import type { JournalKey } from './format';
 import { JournalReader } from './reader';
 import type { Reserve } from './reserve';
 import type { JournalCounters, SegmentFile } from './segment-file';
+import { SegmentProof } from './segment-proof';
 import type { Segment, SegmentTable } from './segment-table';
 import { type Quarantine, setAside } from './take-over';
 import type { JournalNotice, JournalPosition } from './types';
@@ -83,12 +84,15 @@ export class Journal<R> {
   readonly #reserve: Reserve;
   readonly #writer: JournalWriter<R>;
   readonly #reader: JournalReader<R>;
+  readonly #proof: SegmentProof;
   /** Files that count no more, to be removed after the next snapshot. */
   #removable: string[];
   /** Damage is reported once, however often it is read. */
   readonly #reported = new Set<string>();
   readonly #setAside = new Set<string>();
   #checkpoint: Promise<void> = Promise.resolve();
+  /** What readers beside the session have not passed yet. */
+  readonly #pins = new Set<{ from: number }>();
 
   /** @internal */
   constructor(
@@ -130,11 +134,13 @@ export class Journal<R> {
       },
       active,
     );
+    this.#proof = new SegmentProof(fileSystem, key, table, notice);
     this.#reader = new JournalReader({
       fileSystem,
       key,
       codec,
       table,
+      proof: this.#proof,
       durable: () => this.#writer.reported,
       damaged: (segment, first, last, reason) => this.#damaged(segment, first, last, reason),
       crossed: () => this.events?.checkpointDue(),
@@ -159,6 +165,37 @@ export class Journal<R> {
   /** See `SessionJournal.read`. What is damaged is skipped and reported by `notice`. */
   read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
     return this.#reader.read(after, maxBytes);
+  }
+
+  /** See `SessionJournal.reader`. */
+  reader(after: number): QueueReader<R> {
+    const { fileSystem, codec } = this.#options;
+    const lost: string[] = [];
+    const reader = new JournalReader({
+      fileSystem,
+      key: this.#key,
+      codec,
+      table: this.#table,
+      durable: () => this.#writer.reported,
+      damaged: async (segment, first, last, reason) => {
+        lost.push(`records ${first} to ${last} in ${segment.path}: ${reason}`);
+        await this.#damaged(segment, first, last, reason);
+      },
+      crossed: () => undefined,
+    });
+    const pin = { from: after + 1 };
+    this.#pins.add(pin);
+    return {
+      lost,
+      read: async (above, maxBytes) => {
+        pin.from = Math.max(pin.from, above + 1);
+        return reader.read(above, maxBytes);
+      },
+      close: async () => {
+        this.#pins.delete(pin);
+        await reader.close();
+      },
+    };
   }
 
   /** Where the journal stands, with all its segments. */
@@ -189,7 +226,8 @@ export class Journal<R> {
     const result = this.#checkpoint.then(async () => {
       await synced;
       // Exactly what the written position leaves out is removed: meanwhile more may have become superfluous.
-      const dead = this.#table.dead(Math.min(neededFrom, stateSequence + 1));
+      const pinned = [...this.#pins].map(({ from }) => from);
+      const dead = this.#table.dead(Math.min(neededFrom, stateSequence + 1, ...pinned));
       await write(this.#table.position(this.#key.uid, dead.length));
       // Whoever took over while that was being written goes by the former snapshot, and by the files it lists.
       await this.#options.verifyHolder();
@@ -201,6 +239,11 @@ export class Journal<R> {
 
   /** Removes segments that the newest snapshot does not list any more. */
   async #release(dead: readonly Segment[]): Promise<void> {
+    // A file with the name of a dead segment may be one that is needed.
+    for (const segment of dead) {
+      const reason = segment.isUnproven ? await this.#proof.prove(segment) : undefined;
+      if (reason !== undefined) await this.#setAsideOnce(segment.path, reason);
+    }
     this.#table.segments.splice(0, dead.length);
     const paths = [...this.#removable, ...dead.map((segment) => segment.path)];
     this.#removable = [];
@@ -242,15 +285,20 @@ export class Journal<R> {
   }
 
   async #damaged(segment: Segment, first: number, last: number, reason: string): Promise<void> {
-    const { quarantine, notice } = this.#options;
+    const { notice } = this.#options;
     const text = `${segment.path} is damaged, records ${first} to ${last} are lost: ${reason}`;
     if (this.#reported.has(text)) return;
     this.#reported.add(text);
     notice({ level: 'error', text });
-    if (this.#setAside.has(segment.path)) return;
-    this.#setAside.add(segment.path);
+    await this.#setAsideOnce(segment.path, reason);
+  }
+
+  async #setAsideOnce(path: string, reason: string): Promise<void> {
+    const { quarantine, notice } = this.#options;
+    if (this.#setAside.has(path)) return;
+    this.#setAside.add(path);
     const notices: JournalNotice[] = [];
-    await setAside(quarantine, segment.path, reason, notices);
+    await setAside(quarantine, path, reason, notices);
     notices.forEach(notice);
   }
 }

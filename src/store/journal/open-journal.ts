@@ -1,12 +1,10 @@
 import type { StoredRecord } from '../../client/ports';
 import { JournalKey, SEGMENT_HEADER_BYTES } from './format';
 import { Journal, type JournalOptions } from './journal';
-import { scanJournal } from './recovery';
 import { Reserve } from './reserve';
-import { chooseSegments } from './segment-choice';
 import { isNoSpace, JournalCounters, SegmentFile } from './segment-file';
-import { type FoundFile, findSegmentFiles } from './segment-files';
 import { SegmentTable } from './segment-table';
+import { surveyJournal } from './survey';
 import { setAside, takeOver } from './take-over';
 import type { JournalNotice } from './types';
 
@@ -27,25 +25,13 @@ export interface OpenedJournal<R> {
 export async function openJournal<R>(options: JournalOptions<R>): Promise<OpenedJournal<R>> {
   const { fileSystem, directory, codec, epoch, position, stateSequence, quarantine } = options;
   const key = new JournalKey(options.uid);
-  const files = await findSegmentFiles(fileSystem, directory);
-  const choice = await chooseSegments(fileSystem, key, files, position, stateSequence);
-  const scan = await scanJournal(fileSystem, key, codec, choice.scan, stateSequence);
-  const notices = [...choice.notices, ...scan.notices];
-
-  for (const { number, firstSequence, lastSequence } of choice.missing) {
-    const range = lastSequence > 0 ? `${firstSequence} to ${lastSequence}` : `from ${firstSequence} on`;
-    notices.push({
-      level: 'error',
-      text: `Segment ${number} of the journal in ${directory} is missing: records ${range}`,
-    });
-  }
-  const kept = new Set<FoundFile>([...choice.backlog, ...scan.segments.map(({ source }) => source)].map((s) => s.file));
+  const survey = await surveyJournal(fileSystem, directory, key, codec, position, stateSequence, true);
+  const { files, kept, choice, scanned, notices } = survey;
   const leftovers = files.filter((file) => !kept.has(file));
-  for (const { path, reason } of scan.damaged) await setAside(quarantine, path, reason, notices);
+  for (const { path, reason } of survey.damaged) await setAside(quarantine, path, reason, notices);
   const pinned = new Set<string>();
   for (const { path, reason } of choice.foreign) {
     if (files.some((file) => file.path === path && kept.has(file))) continue;
-    notices.push({ level: 'error', text: `${path} is not the segment that its name says: ${reason}` });
     if (!(await setAside(quarantine, path, reason, notices))) pinned.add(path);
   }
 
@@ -54,12 +40,12 @@ export async function openJournal<R>(options: JournalOptions<R>): Promise<Opened
     directory,
     epoch,
     [
-      ...choice.backlog.map(({ file, number, firstSequence, length }) => ({
+      ...choice.backlog.map(({ file, number, firstSequence, length, isUnproven = false }) => ({
         file,
-        segment: { number, firstSequence, length },
+        segment: { number, firstSequence, length, isUnproven },
         durableLength: length,
       })),
-      ...scan.segments.map(({ source, firstSequence, length, durableLength }) => ({
+      ...scanned.map(({ source, firstSequence, length, durableLength }) => ({
         file: source.file,
         segment: { number: source.number, firstSequence, length },
         durableLength,
@@ -76,7 +62,7 @@ export async function openJournal<R>(options: JournalOptions<R>): Promise<Opened
     Math.max(0, ...files.map((file) => file.number), ...(position?.segments ?? []).map((segment) => segment.number)),
   );
   const counters = new JournalCounters();
-  const nextSequence = scan.lastSequence + 1;
+  const nextSequence = survey.lastSequence + 1;
   const { number, path } = table.allot();
   const disk = { fileSystem, syncLimiter: options.syncLimiter, counters };
   const header = { uid: key.uid, epoch, number, attempt: 0, firstSequence: nextSequence, replacesFrom: nextSequence };
@@ -98,5 +84,5 @@ export async function openJournal<R>(options: JournalOptions<R>): Promise<Opened
       notices.push({ level: 'warn', text: `No room could be reserved in ${directory}: ${String(error)}` });
     });
   }
-  return { journal, records: scan.records, notices };
+  return { journal, records: survey.records, notices };
 }

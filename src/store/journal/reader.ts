@@ -5,6 +5,7 @@ import type { FileSystem, OpenFile } from '../file-system';
 import { ifExists } from '../files';
 import { decodeSegmentHeader, type JournalKey, MESSAGE_KIND_BIT, SEGMENT_HEADER_BYTES } from './format';
 import { SegmentScanner } from './scanner';
+import type { SegmentProof } from './segment-proof';
 import type { Segment, SegmentTable } from './segment-table';
 
 interface Cursor {
@@ -26,6 +27,8 @@ export interface ReaderOptions<R> {
   key: JournalKey;
   codec: RecordCodec<R>;
   table: SegmentTable;
+  /** Where segments may be unproven. */
+  proof?: SegmentProof;
   /** Every record up to here may be read. */
   durable: () => number;
   /** Records from `first` to `last` of the segment cannot be read any more. */
@@ -131,17 +134,19 @@ export class JournalReader<R> {
     const entered = await this.#enter(segment, quietFrom);
     if (segment.number > this.#segmentNumber && this.#segmentNumber > 0) this.#options.crossed();
     this.#segmentNumber = segment.number;
-    if (entered) return entered;
+    if (typeof entered !== 'string') return entered;
     const last = Math.min(table.endOf(segment) - 1, durable());
-    await this.#options.damaged(segment, Math.max(segment.firstSequence, from), last, 'the file is missing');
+    await this.#options.damaged(segment, Math.max(segment.firstSequence, from), last, entered);
     return last;
   }
 
-  /** Opens a segment at its start; undefined when its file is gone. */
-  async #enter(segment: Segment, quietFrom: number): Promise<Cursor | undefined> {
-    const { fileSystem, key, durable, table } = this.#options;
+  /** Opens a segment at its start; or says why it cannot be read. */
+  async #enter(segment: Segment, quietFrom: number): Promise<Cursor | string> {
+    const { fileSystem, key, durable, table, proof } = this.#options;
+    const reason = segment.isUnproven ? await proof?.prove(segment) : undefined;
+    if (reason !== undefined) return reason;
     const file = await ifExists(fileSystem.open(segment.path, 'read'));
-    if (file === undefined) return undefined;
+    if (file === undefined) return 'the file is missing';
     try {
       const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
       await file.read(bytes, 0, bytes.length, 0);

@@ -45,27 +45,33 @@ interface ProvenRecord<R> {
   source: SegmentSource;
   /** Where the record ends in the file. */
   end: number;
-  /** Undefined when the state includes the record already, or it cannot be decoded. */
+  /** Undefined when it was not asked for (the state includes the record already), or cannot be decoded. */
   stored: StoredRecord<R> | undefined;
 }
 
-/** Reads segments that can hold records above `stateSequence`, in order, and decides what of them counts. Read only. */
+/**
+ * Reads segments that can hold records above `stateSequence`, in order, and decides what of them counts. Read only.
+ * @param decodeFrom Records from here on are decoded and returned; by default those above the state's sequence.
+ */
 export async function scanJournal<R>(
   fileSystem: FileSystem,
   key: JournalKey,
-  codec: RecordCodec<R>,
+  codec: Pick<RecordCodec<R>, 'read'>,
   sources: readonly SegmentSource[],
   stateSequence: number,
+  decodeFrom = stateSequence + 1,
 ): Promise<ScanResult<R>> {
-  const scan = new JournalScan(key, codec, stateSequence, sources[0]?.firstSequence || stateSequence + 1);
+  const firstSequence = sources[0]?.firstSequence || stateSequence + 1;
+  const scan = new JournalScan(key, codec, stateSequence, firstSequence, decodeFrom);
   for (const source of sources) await scan.read(fileSystem, source);
   return scan.judge();
 }
 
 class JournalScan<R> {
   readonly #key: JournalKey;
-  readonly #codec: RecordCodec<R>;
+  readonly #codec: Pick<RecordCodec<R>, 'read'>;
   readonly #stateSequence: number;
+  readonly #decodeFrom: number;
   readonly #notices: JournalNotice[] = [];
   readonly #damaged: { path: string; reason: string }[] = [];
   #records: ProvenRecord<R>[] = [];
@@ -77,10 +83,17 @@ class JournalScan<R> {
   /** The sequence that comes next when nothing is missing. */
   #expected: number;
 
-  constructor(key: JournalKey, codec: RecordCodec<R>, stateSequence: number, firstSequence: number) {
+  constructor(
+    key: JournalKey,
+    codec: Pick<RecordCodec<R>, 'read'>,
+    stateSequence: number,
+    firstSequence: number,
+    decodeFrom: number,
+  ) {
     this.#key = key;
     this.#codec = codec;
     this.#stateSequence = stateSequence;
+    this.#decodeFrom = decodeFrom;
     this.#mark = stateSequence;
     this.#expected = Math.min(firstSequence, stateSequence + 1);
   }
@@ -138,7 +151,7 @@ class JournalScan<R> {
       const { sequence } = scanner;
       if (sequence < this.#expected) continue;
       if (sequence > this.#expected || this.#unreadableIn) this.#interrupt(sequence);
-      const stored = sequence > this.#stateSequence ? this.#decode(scanner, source) : undefined;
+      const stored = sequence >= this.#decodeFrom ? this.#decode(scanner, source) : undefined;
       this.#records.push({ sequence, source, end: scanner.offset, stored });
       this.#expected = sequence + 1;
     }

@@ -15,6 +15,8 @@ export interface SegmentSource {
   /** As the snapshot has it; 0: not known, the file decides. */
   length: number;
   listed: boolean;
+  /** Only its name says so far which segment it is: `header` and `size` have not been read. */
+  isUnproven?: boolean;
 }
 
 export interface SegmentChoice {
@@ -35,6 +37,8 @@ type Listed = JournalPosition['segments'][number];
  * Tells which of the files make up the journal: those that the snapshot lists, and those with a higher number that
  * were begun after it. A take-over that was interrupted leaves old and new names side by side; the higher epoch wins.
  * Names with an epoch below the snapshot's are leftovers, taken only where a listed segment would be missing.
+ * @param trustNames Of segments that only hold the backlog the header is not read, as long as nothing is strange about
+ * the names and the other segments: opening must not cost more for a longer queue.
  */
 export async function chooseSegments(
   fileSystem: FileSystem,
@@ -42,6 +46,30 @@ export async function chooseSegments(
   files: readonly FoundFile[],
   position: JournalPosition | undefined,
   stateSequence: number,
+  trustNames = false,
+): Promise<SegmentChoice> {
+  if (trustNames && areNamesPlain(files, position)) {
+    const quick = await choose(fileSystem, key, files, position, stateSequence, true);
+    if (quick.missing.length + quick.foreign.length + quick.notices.length === 0) return quick;
+  }
+  return choose(fileSystem, key, files, position, stateSequence, false);
+}
+
+/** One file for each listed segment, and besides only newer ones. */
+function areNamesPlain(files: readonly FoundFile[], position: JournalPosition | undefined): boolean {
+  const listed = new Set(position?.segments.map(({ number }) => number));
+  const last = Math.max(0, ...listed);
+  const numbers = new Set(files.map(({ number }) => number));
+  return numbers.size === files.length && files.every(({ number }) => number > last || listed.has(number));
+}
+
+async function choose(
+  fileSystem: FileSystem,
+  key: JournalKey,
+  files: readonly FoundFile[],
+  position: JournalPosition | undefined,
+  stateSequence: number,
+  trustNames: boolean,
 ): Promise<SegmentChoice> {
   const choice: SegmentChoice = { backlog: [], scan: [], missing: [], foreign: [], notices: [] };
   const chooser = new SegmentChooser(fileSystem, key, files, position?.epoch ?? 0, choice);
@@ -52,7 +80,8 @@ export async function chooseSegments(
   );
   for (const [index, segment] of listed.entries()) {
     const next = listed[index + 1];
-    await chooser.chooseListed(segment, index < scanFrom, next ? next.firstSequence - 1 : 0);
+    if (trustNames && index < scanFrom) chooser.trustName(segment);
+    else await chooser.chooseListed(segment, index < scanFrom, next ? next.firstSequence - 1 : 0);
   }
   await chooser.chooseUnlisted(listed.at(-1)?.number ?? 0);
   return choice;
@@ -77,6 +106,16 @@ class SegmentChooser {
     this.#files = files;
     this.#epoch = epoch;
     this.#choice = choice;
+  }
+
+  trustName({ number, firstSequence, length }: Listed): void {
+    const file = this.#files.find((one) => one.number === number);
+    if (file === undefined) {
+      this.#choice.missing.push({ number, firstSequence, lastSequence: 0 });
+      return;
+    }
+    const unread = { header: undefined, size: 0, isUnproven: true };
+    this.#choice.backlog.push({ number, file, firstSequence, length, listed: true, ...unread });
   }
 
   async chooseListed(listed: Listed, isBacklog: boolean, lastSequence: number): Promise<void> {

@@ -6,7 +6,9 @@ import type { JournalPosition } from './types';
 export interface Segment {
   readonly number: number;
   /** Full path of its file. */
-  readonly path: string;
+  path: string;
+  /** Only the file's name says so far that it is this segment; see `SegmentProof`. */
+  isUnproven?: boolean;
   /** Its first record; for one without records yet, the next record of the journal. */
   readonly firstSequence: number;
   /** Valid, durable bytes, header included. */

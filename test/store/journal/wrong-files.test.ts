@@ -83,6 +83,78 @@ describe("two segments with each other's name", () => {
   });
 });
 
+describe('files in the backlog, whose headers opening does not read,', () => {
+  async function swapped(): Promise<{ disk: MemoryDisk; store: TestStore; segments: string[] }> {
+    const used = await usedJournal(true);
+    const [path, other] = [used.segments[1] ?? '', used.segments[3] ?? ''];
+    const [first, second] = [used.disk.contents(path), used.disk.contents(other)];
+    used.disk.place(path, second);
+    used.disk.place(other, first);
+    return used;
+  }
+
+  it("are told apart when they are read, if they have each other's name", async () => {
+    const { disk, store } = await swapped();
+    const again = await TestStore.open(disk, OPTIONS, store);
+    assert.equal((await again.readAll()).length, 40);
+    await again.assertHoldsNow();
+    assert.deepEqual(
+      again.notices.map(({ level }) => level),
+      ['warn'],
+    );
+    assert.deepEqual(again.quarantined, []);
+    const third = await TestStore.open(disk.crash('process'), OPTIONS, again);
+    await third.assertHolds(40);
+    await third.journal.close();
+  });
+
+  it('are not removed for one with their name that is no longer needed', async () => {
+    const { disk, store, segments } = await swapped();
+    const again = await TestStore.open(disk, OPTIONS, store);
+    const [, , third] = again.journal.position().segments;
+    // The first two segments are dead; the file with the name of the second one holds the fourth.
+    await again.checkpoint(third?.firstSequence);
+    const names = await disk.list(DIRECTORY);
+    assert.equal(names.filter((name) => name.endsWith('.mcpj')).length, segments.length - 2 + 1);
+    await again.assertHoldsNow();
+    const last = await TestStore.open(disk.crash('process'), OPTIONS, again);
+    await last.assertHolds(40);
+    assert.deepEqual(
+      last.notices.filter(({ level }) => level === 'error'),
+      [],
+    );
+    await last.journal.close();
+  });
+
+  it('of another session cost the records in their place, which is reported, and are set aside', async () => {
+    const { disk, store, segments } = await usedJournal(true);
+    const other = await usedJournal(true);
+    const foreign = segments[1] ?? '';
+    disk.place(foreign, other.disk.contents(other.segments[1] ?? ''));
+    const again = await TestStore.open(disk, OPTIONS, store);
+    const read = await again.readAll();
+    assert.ok(read.length >= 25 && read.length < 40);
+    for (const { sequence, record } of read) assert.ok(store.appended.get(sequence)?.has(record.text));
+    const [notice, ...others] = again.notices.filter(({ level }) => level === 'error');
+    assert.match(notice?.text ?? '', /records \d+ to \d+ are lost: it belongs to another session/);
+    assert.deepEqual([others, again.quarantined.length], [[], 1]);
+    await again.journal.close();
+  });
+
+  it('of another session are set aside before they are removed unread', async () => {
+    const { disk, store, segments } = await usedJournal(true);
+    const other = await usedJournal(true);
+    disk.place(segments[1] ?? '', other.disk.contents(other.segments[1] ?? ''));
+    const again = await TestStore.open(disk, OPTIONS, store);
+    await again.checkpoint(41);
+    assert.deepEqual(
+      again.quarantined.map(({ reason }) => reason),
+      ['it belongs to another session'],
+    );
+    await again.journal.close();
+  });
+});
+
 describe('an older copy of a segment', () => {
   it('costs what it lacks, and is reported', async () => {
     const { disk, store, segments } = await usedJournal(false);
