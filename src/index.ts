@@ -4,18 +4,38 @@
  * `openSessionStore` -> `new SessionClient({ store, clientId, connection })` -> `open`, `connect`, `publish`, `close`.
  */
 
+export { acknowledge } from './admin/acknowledge';
+export type { AcknowledgementOutcome, AcknowledgementReference } from './client/acknowledgement-reference';
+export type { UnacknowledgedReport } from './client/manual-acknowledgements';
 export type { ClientEnvironment, SessionClientOptions } from './client/options';
 export type { Acknowledgement, PublishObserver } from './client/publish-observers';
-export type { MessageHandler, ReceivedMessage } from './client/router';
+export type { AcknowledgementMode, MessageHandler, ReceivedMessage } from './client/router';
 export type { ClientState, DiscardedMessage, SessionClientEvents } from './client/session-client';
 export { SessionClient } from './client/session-client';
+export type { SessionCopy } from './client/session-copy';
 export type { ClientStatistics } from './client/statistics';
 export { assertTopicFilter, assertTopicName, matchesFilter } from './client/topics';
 export type { ConnectionEnd, ConnectionOptions, WillMessage } from './connection/types';
 export type { SessionErrorCode } from './errors';
 export { errorCode, SessionError } from './errors';
+export type { McpsV2InflightMessage, McpsV2Session } from './mcps/decode';
+export { decodeMcps } from './mcps/decode';
+export type { McpsErrorCode } from './mcps/mcps-error';
+export { McpsError } from './mcps/mcps-error';
+export type { McpsV1InflightMessage, McpsV1Session, McpsV1Subscription } from './mcps/v1';
+export { encodeMcpsV1 } from './mcps/v1';
 export type { Message, MessageOrigin, MessageProperties, QoS, QueuedMessage } from './session/message';
 export type { Subscription } from './session/state';
 export type { SubscriptionRequest } from './session/subscriptions';
 export type { SessionStoreOptions } from './store/session-store';
 export { openSessionStore, SessionStore } from './store/session-store';
+export type { Adoption } from './transfer/adopt';
+export { adoptSession } from './transfer/adopt';
+export { exportJsonl } from './transfer/jsonl-export';
+export type { JsonlImport } from './transfer/jsonl-import';
+export { importJsonl } from './transfer/jsonl-import';
+export type { McpsV1Loss } from './transfer/mcps-v1-export';
+export { exportMcpsV1 } from './transfer/mcps-v1-export';
+export type { McpsV1Import } from './transfer/mcps-v1-import';
+export { importMcpsV1 } from './transfer/mcps-v1-import';
+export type { TransferredMessage, TransferTarget } from './transfer/target';

@@ -108,14 +108,15 @@ export function decodeMcpsV1(bytes: Buffer): McpsV1Session {
 }
 
 /**
- * Writes a v1 file.
+ * Writes a v1 file, byte for byte as the original implementation does.
  * @throws McpsError for what v1 cannot hold: `ERR_MCPS_COUNT` (more than 65535 entries), `_LENGTH` (text above 65535
- * bytes), `_IDENTIFIER`, `_QOS`, `_VALUE`. Never a cut file.
+ * bytes), `_UTF8` (a lone surrogate), `_IDENTIFIER` (0 or repeated), `_QOS`, `_VALUE` (a number outside of its field, a
+ * payload that is no Buffer). Never a cut file.
  */
 export function encodeMcpsV1(session: McpsV1Session): Buffer {
   const writer = new ByteWriter();
   writeHeader(writer, MCPS_VERSION_1, {
-    clientId: session.clientId,
+    clientId: checkText(session.clientId, 'client id'),
     createdAt: session.createdTime,
     lastAccessAt: session.lastAccessTime,
     expiryInterval: session.expiryInterval,
@@ -123,7 +124,7 @@ export function encodeMcpsV1(session: McpsV1Session): Buffer {
 
   writer.u16(checkListLength(session.subscriptions, 'subscriptions'), 'subscription count');
   for (const { topic, qos } of session.subscriptions) {
-    writer.text16(topic, 'subscription topic');
+    writer.text16(checkText(topic, 'subscription topic'), 'subscription topic');
     writer.i32(checkQoS(qos), 'subscription QoS');
   }
 
@@ -133,8 +134,8 @@ export function encodeMcpsV1(session: McpsV1Session): Buffer {
   for (const message of session.inflight) {
     checkIdentifier(message.packetId, identifiers);
     writer.u16(message.packetId, 'packet identifier');
-    writer.text16(message.topic, 'topic');
-    writer.bytes32(message.payload, 'payload');
+    writer.text16(checkText(message.topic, 'topic'), 'topic');
+    writer.bytes32(checkPayload(message.payload), 'payload');
     writer.i32(checkQoS(message.qos), 'QoS');
     writer.flag(message.retain);
     writer.u64(message.sendTime, 'send time');
@@ -173,6 +174,18 @@ function checkIdentifier(packetId: number, seen: Set<number>): void {
     throw new McpsError('ERR_MCPS_IDENTIFIER', `packet identifier ${reason}`, { packetId });
   }
   seen.add(packetId);
+}
+
+/** UTF-8 would put another character in the place of a lone surrogate. */
+function checkText(text: string, what: string): string {
+  if (typeof text !== 'string') throw new McpsError('ERR_MCPS_VALUE', `${what} is not a string`);
+  if (/\p{Surrogate}/u.test(text)) throw new McpsError('ERR_MCPS_UTF8', `${what} has half a surrogate pair`);
+  return text;
+}
+
+function checkPayload(payload: unknown): Uint8Array {
+  if (!(payload instanceof Uint8Array)) throw new McpsError('ERR_MCPS_VALUE', 'a payload is not a Buffer');
+  return payload;
 }
 
 function checkListLength(list: readonly unknown[], what: string): number {

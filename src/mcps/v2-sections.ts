@@ -2,7 +2,15 @@
  * What is inside each section of a snapshot. A section is read completely or it is an error: bytes are never ignored
  * inside a known section, and new content gets a new section, so that older readers know what they do not know.
  */
-import type { OpenMessageState, SessionState, Subscription, SubscriptionState } from '../session/state';
+import type { FailureReason } from '../session/failure';
+import type {
+  GivenUpState,
+  OpenMessageState,
+  SessionState,
+  Subscription,
+  SubscriptionState,
+  TransferState,
+} from '../session/state';
 import { ByteReader } from './byte-reader';
 import { ByteWriter } from './byte-writer';
 import { McpsError } from './mcps-error';
@@ -28,15 +36,29 @@ export const SectionId = {
   Paused: 0x8006,
   Broker: 0x8007,
   Window: 0x0008,
+  Transfers: 0x0009,
+  GivenUp: 0x000a,
+  Reserved: 0x000b,
   End: 0xffff,
 } as const;
 
 const UID_BYTES = 16;
 const SUBSCRIPTION_BYTES_MIN = 20;
 const SEGMENT_BYTES = 20;
-const OPEN_BYTES_MIN = 20;
+const OPEN_BYTES_MIN = 32;
+const TRANSFER_BYTES_MIN = 8;
+const RANGE_BYTES = 16;
+const GIVEN_UP_BYTES_MIN = 22;
 // Stored as their number; a number is never given to another name.
 const PHASES: Record<OpenMessageState['phase'], number> = { published: 0, released: 1, requeued: 2 };
+const REASONS: Record<FailureReason, number> = {
+  refused: 1,
+  expired: 2,
+  'packet-too-large': 3,
+  'retain-unavailable': 4,
+  'session-lost': 5,
+  poisoned: 6,
+};
 const SUBSCRIPTION_STATES: Record<SubscriptionState, number> = {
   requested: 0,
   active: 1,
@@ -165,6 +187,8 @@ export const open: SectionFormat<OpenMessageState[]> = {
       writer.u16(entry.packetId, 'packet identifier');
       writer.u8(PHASES[entry.phase], 'phase');
       writer.u64(entry.releaseOrder, 'release order');
+      writer.f64(entry.sentAt, 'send time');
+      writer.u32(entry.retries, 'retries');
       writer.flag(entry.message !== undefined);
       if (entry.message) writeMessage(writer, entry.message);
     }
@@ -178,6 +202,8 @@ export const open: SectionFormat<OpenMessageState[]> = {
         packetId: reader.u16('packet identifier'),
         phase: readName(reader, PHASES, 'phase'),
         releaseOrder: reader.u64('release order'),
+        sentAt: reader.f64('send time'),
+        retries: reader.u32('retries'),
       };
       if (reader.flag('message flag')) entry.message = readMessage(reader);
       list.push(entry);
@@ -202,6 +228,65 @@ export const window: SectionFormat<SessionState['window']> = {
     writer.u32(value.ceiling, 'window ceiling');
   },
   read: (reader) => ({ size: reader.u32('window'), ceiling: reader.u32('window ceiling') }),
+};
+
+export const transfers: SectionFormat<TransferState[]> = {
+  write(writer, list) {
+    writer.u32(list.length, 'transfer count');
+    for (const { source, enqueued } of list) {
+      writer.text32(source, 'transfer source');
+      writer.u32(enqueued.length, 'range count');
+      for (const { first, last } of enqueued) {
+        writer.u64(first, 'first of a range');
+        writer.u64(last, 'last of a range');
+      }
+    }
+  },
+  read(reader) {
+    const list: TransferState[] = [];
+    const count = reader.count(reader.u32('transfer count'), TRANSFER_BYTES_MIN, 'transfer count');
+    for (let i = 0; i < count; i++) {
+      const transfer: TransferState = { source: readText(reader, 'transfer source'), enqueued: [] };
+      const ranges = reader.count(reader.u32('range count'), RANGE_BYTES, 'range count');
+      for (let r = 0; r < ranges; r++) {
+        transfer.enqueued.push({ first: reader.u64('first of a range'), last: reader.u64('last of a range') });
+      }
+      list.push(transfer);
+    }
+    return list;
+  },
+};
+
+export const givenUp: SectionFormat<GivenUpState[]> = {
+  write(writer, list) {
+    writer.u32(list.length, 'count of messages given up');
+    for (const { sequence, reason, reasonCode = 0, reasonString = '', failedAt } of list) {
+      writer.u64(sequence, 'sequence of a message given up');
+      writer.u8(REASONS[reason], 'reason');
+      writer.u8(reasonCode, 'reason code');
+      writer.f64(failedAt, 'time of giving up');
+      writer.text32(reasonString, 'reason string');
+    }
+  },
+  read(reader) {
+    const list: GivenUpState[] = [];
+    const count = reader.count(reader.u32('count of messages given up'), GIVEN_UP_BYTES_MIN, 'messages given up');
+    for (let i = 0; i < count; i++) {
+      const sequence = reader.u64('sequence of a message given up');
+      const reason = readName(reader, REASONS, 'reason');
+      const reasonCode = reader.u8('reason code');
+      const failedAt = reader.f64('time of giving up');
+      const reasonString = readText(reader, 'reason string');
+      list.push({
+        sequence,
+        reason,
+        ...(reasonCode === 0 ? {} : { reasonCode }),
+        ...(reasonString === '' ? {} : { reasonString }),
+        failedAt,
+      });
+    }
+    return list;
+  },
 };
 
 /** The bytes of a section. */

@@ -48,6 +48,9 @@ export function encodeMcpsV2(snapshot: McpsV2Snapshot): Buffer {
     [SectionId.Paused, encodeSection(sections.paused, state.paused)],
     [SectionId.Broker, encodeSection(sections.broker, state.broker)],
     [SectionId.Window, encodeSection(sections.window, state.window)],
+    [SectionId.Transfers, encodeSection(sections.transfers, state.transfers)],
+    [SectionId.GivenUp, encodeSection(sections.givenUp, state.givenUp)],
+    [SectionId.Reserved, encodeSection(sections.received, state.reserved)],
   ];
   for (const [id, bytes] of content) writeSection(writer, id, bytes, seed);
   const end = Buffer.alloc(4);
@@ -79,6 +82,9 @@ export function decodeMcpsV2(bytes: Buffer): McpsV2Snapshot {
     return content;
   };
   const window = found.get(SectionId.Window);
+  const transfers = found.get(SectionId.Transfers);
+  const givenUp = found.get(SectionId.GivenUp);
+  const reserved = found.get(SectionId.Reserved);
   return {
     metadata,
     state: {
@@ -93,6 +99,9 @@ export function decodeMcpsV2(bytes: Buffer): McpsV2Snapshot {
       paused: decodeSection(sections.paused, required(SectionId.Paused, 'paused'), 'paused'),
       broker: decodeSection(sections.broker, required(SectionId.Broker, 'broker'), 'broker'),
       window: window ? decodeSection(sections.window, window, 'window') : { size: 0, ceiling: 0 },
+      transfers: transfers ? decodeSection(sections.transfers, transfers, 'transfers') : [],
+      givenUp: givenUp ? decodeSection(sections.givenUp, givenUp, 'messages given up') : [],
+      reserved: reserved ? decodeSection(sections.received, reserved, 'reserved identifiers') : [],
     },
     journal: decodeSection(sections.journal, required(SectionId.Journal, 'journal'), 'journal position'),
   };

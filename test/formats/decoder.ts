@@ -13,12 +13,12 @@ import {
   type StoredMessage,
   type StoredSubscription,
 } from './mcps-decoder';
-import { type DecodedRecord, decodeRecord } from './record-decoder';
+import { type DecodedRecord, decodeRecord, type Failure } from './record-decoder';
 
 export type SequencedRecord = { sequence: number; bodyBytes: number } & DecodedRecord;
 
 export interface DecodedMessage extends StoredMessage {
-  fate: 'released' | 'perhaps sent' | 'new';
+  fate: 'given up' | 'released' | 'perhaps sent' | 'new';
   packetId: number;
 }
 
@@ -40,6 +40,11 @@ export interface DecodedSession {
   adoptedUntil: number;
   window: { size: number; ceiling: number };
   stored: { count: number; bytes: number };
+  /** Of transfers that have not ended: which sequences of each source were enqueued. */
+  transfers: Map<string, Set<number>>;
+  /** By the sequence of the message. */
+  givenUp: Map<number, Failure>;
+  reserved: Set<number>;
 }
 
 /** Section 2: the name of the directory that belongs to a client id. */
@@ -91,6 +96,9 @@ function replay(snapshot: Snapshot | undefined, records: SequencedRecord[], last
     broker: snapshot?.broker ?? '',
     window: snapshot?.window ?? { size: 0, ceiling: 0 },
     stored: { ...(snapshot?.stored ?? { count: 0, bytes: 0 }) },
+    transfers: new Map(snapshot?.transfers.map(({ source, enqueued }) => [source, expanded(enqueued)])),
+    givenUp: new Map(snapshot?.givenUp.map(({ sequence, ...failure }): [number, Failure] => [sequence, failure])),
+    reserved: new Set(snapshot?.reserved),
   };
   const completed: { first: number; last: number }[] = [];
   let released = [...open.values()]
@@ -104,6 +112,23 @@ function replay(snapshot: Snapshot | undefined, records: SequencedRecord[], last
       case 'Enqueued':
         state.stored.count++;
         state.stored.bytes += record.bodyBytes;
+        if (record.source === undefined) break;
+        state.stored.bytes -= 7 + Buffer.byteLength(record.source.id);
+        state.transfers.set(
+          record.source.id,
+          (state.transfers.get(record.source.id) ?? new Set()).add(record.source.sequence),
+        );
+        break;
+      case 'GivenUp': {
+        const { ofMessage, reason, reasonCode, failedAt, reasonString, reserve } = record;
+        state.givenUp.set(ofMessage, { reason, reasonCode, failedAt, reasonString });
+        if (reserve > 0) state.reserved.add(reserve);
+        break;
+      }
+      case 'Failed':
+        break;
+      case 'TransferEnded':
+        state.transfers.delete(record.source);
         break;
       case 'Mark':
         state.mark = record.upTo;
@@ -125,6 +150,7 @@ function replay(snapshot: Snapshot | undefined, records: SequencedRecord[], last
       case 'SessionLost':
         state.mark = 0;
         state.adoptedUntil = 0;
+        state.reserved.clear();
         released = [];
         received.clear();
         for (const one of open.values()) one.packetId = identifierOf(one.sequence);
@@ -167,8 +193,12 @@ function replay(snapshot: Snapshot | undefined, records: SequencedRecord[], last
       const { sequence, qos } = message;
       const sent = qos > 0 && sequence <= mark ? 'perhaps sent' : 'new';
       const packetId = open.get(sequence)?.packetId ?? identifierOf(sequence);
+      if (state.givenUp.has(sequence)) return { ...message, packetId, fate: 'given up' };
       return { ...message, packetId, fate: within(released, sequence) ? 'released' : sent };
     });
+  for (const sequence of state.givenUp.keys()) {
+    if (!messages.some((message) => message.sequence === sequence)) state.givenUp.delete(sequence);
+  }
   const releaseOrder = new Set(
     released.flatMap((range) => messages.map(({ sequence }) => sequence).filter((one) => within([range], one))),
   );
@@ -180,6 +210,12 @@ function replay(snapshot: Snapshot | undefined, records: SequencedRecord[], last
     subscriptions: [...subscriptions.values()],
     received: [...received],
   };
+}
+
+function expanded(ranges: { first: number; last: number }[]): Set<number> {
+  const sequences = new Set<number>();
+  for (const { first, last } of ranges) for (let one = first; one <= last; one++) sequences.add(one);
+  return sequences;
 }
 
 function identifierOf(sequence: number): number {

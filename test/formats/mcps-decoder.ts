@@ -60,6 +60,8 @@ export interface OpenMessage {
   packetId: number;
   phase: number;
   releaseOrder: number;
+  sentAt: number;
+  retries: number;
   message?: StoredMessage;
 }
 
@@ -78,6 +80,17 @@ export interface Snapshot {
   paused: boolean;
   broker: string;
   window: { size: number; ceiling: number };
+  transfers: { source: string; enqueued: { first: number; last: number }[] }[];
+  givenUp: GivenUp[];
+  reserved: number[];
+}
+
+export interface GivenUp {
+  sequence: number;
+  reason: number;
+  reasonCode: number;
+  failedAt: number;
+  reasonString: string;
 }
 
 /** Written by a newer version: to be left as it is. */
@@ -144,6 +157,11 @@ export function decodeSnapshot(bytes: Buffer): Snapshot {
     window: sections.has(0x0008)
       ? section(0x0008, (content) => ({ size: content.u32(), ceiling: content.u32() }))
       : { size: 0, ceiling: 0 },
+    transfers: sections.has(0x0009) ? section(0x0009, readTransfers) : [],
+    givenUp: sections.has(0x000a) ? section(0x000a, readGivenUp) : [],
+    reserved: sections.has(0x000b)
+      ? section(0x000b, (content) => content.list(content.u32(), () => content.u16()))
+      : [],
   };
 }
 
@@ -219,12 +237,31 @@ function readJournalPosition(content: Fields): Snapshot['journal'] {
   };
 }
 
+function readTransfers(content: Fields): Snapshot['transfers'] {
+  return content.list(content.u32(), () => ({
+    source: content.text32(),
+    enqueued: content.list(content.u32(), () => ({ first: content.u64(), last: content.u64() })),
+  }));
+}
+
+function readGivenUp(content: Fields): GivenUp[] {
+  return content.list(content.u32(), () => ({
+    sequence: content.u64(),
+    reason: content.oneOf([1, 2, 3, 4, 5, 6]),
+    reasonCode: content.u8(),
+    failedAt: content.f64(),
+    reasonString: content.text32(),
+  }));
+}
+
 function readOpenMessage(content: Fields): OpenMessage {
   const open: OpenMessage = {
     sequence: content.u64(),
     packetId: content.u16(),
     phase: content.oneOf(PHASES),
     releaseOrder: content.u64(),
+    sentAt: content.f64(),
+    retries: content.u32(),
   };
   if (content.flag()) open.message = readMessage(content);
   return open;

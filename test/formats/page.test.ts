@@ -21,7 +21,15 @@ import { decodeRecord } from './record-decoder';
 import { SegmentReader } from './segment-reader';
 
 const page = fs.readFileSync(path.join(__dirname, '../../docs/formats.md'), 'utf8');
-const decoderFiles = ['bytes', 'decoder', 'journal-decoder', 'mcps-decoder', 'record-decoder', 'segment-reader'];
+const decoderFiles = [
+  'bytes',
+  'decoder',
+  'failed-decoder',
+  'journal-decoder',
+  'mcps-decoder',
+  'record-decoder',
+  'segment-reader',
+];
 
 /** First and second column of the table behind the header row `| <columns> |`. */
 function rowsOf(columns: string): Map<number, string> {

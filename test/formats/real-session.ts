@@ -1,7 +1,7 @@
 import type { Effect } from '../../src/session/effects';
 import type { Message, MessageOrigin, QoS } from '../../src/session/message';
 import type { ConnectionLimits, InboundPacket, OutboundPacket } from '../../src/session/packets';
-import type { SessionRecord } from '../../src/session/records';
+import type { MessageSource, SessionRecord } from '../../src/session/records';
 import { Recovery } from '../../src/session/recovery';
 import { Session } from '../../src/session/session';
 import { sessionCodec } from '../../src/session/session-codec';
@@ -101,6 +101,8 @@ export class RealSession {
       maxBytes: 64 * 1024 * 1024,
       whenFull: 'reject',
       onSessionLost: 'republish',
+      keepFailed: true,
+      maxSendRate: 0,
       receiveMaximum: 20,
     } as const;
     opened = new RealSession(store, journal, new Session(recovery, options, NOW), recovery.sequence);
@@ -108,9 +110,9 @@ export class RealSession {
   }
 
   /** Returns the sequence of the message. */
-  publish(message: Partial<Message> & { qos: QoS }, origin?: MessageOrigin): number {
+  publish(message: Partial<Message> & { qos: QoS }, origin?: MessageOrigin, source?: MessageSource): number {
     const whole: Message = { topic: 'plant/1', payload: Buffer.from('x'), retain: false, ...message };
-    const outcome = this.session.publish(whole, origin, false, NOW + this.appended.length);
+    const outcome = this.session.publish(whole, origin, false, NOW + this.appended.length, source);
     if (outcome.kind !== 'stored') throw new Error(`the message is ${outcome.kind}`);
     return outcome.sequence;
   }

@@ -13,7 +13,17 @@ export type DecodedRecord =
   | { name: 'Paused'; paused: boolean }
   | { name: 'Broker'; address: string }
   | { name: 'Adopted'; until: number }
-  | { name: 'Enqueued'; message: StoredMessage };
+  | { name: 'TransferEnded'; source: string }
+  | ({ name: 'GivenUp'; ofMessage: number; reserve: number } & Failure)
+  | ({ name: 'Failed'; message: StoredMessage } & Failure)
+  | { name: 'Enqueued'; message: StoredMessage; source?: { id: string; sequence: number } };
+
+export interface Failure {
+  reason: number;
+  reasonCode: number;
+  failedAt: number;
+  reasonString: string;
+}
 
 const SUBSCRIPTION_STATES = ['requested', 'active', 'deactivating', 'inactive', 'removing'];
 
@@ -47,25 +57,46 @@ function readRecord(kind: number, sequence: number, body: Fields): DecodedRecord
       return { name: 'Broker', address: body.text(body.rest) };
     case 11:
       return { name: 'Adopted', until: body.u48() };
+    case 12:
+      return { name: 'TransferEnded', source: body.text(body.rest) };
+    case 13:
+      return { name: 'GivenUp', ofMessage: body.u48(), reserve: body.u16(), ...readFailure(body) };
+    case 14: {
+      const ofMessage = body.u48();
+      return { name: 'Failed', ...readFailure(body), message: readEnqueued(ofMessage, body).message };
+    }
     case 0x81:
-      return { name: 'Enqueued', message: readEnqueued(sequence, body) };
+      return { name: 'Enqueued', ...readEnqueued(sequence, body) };
     default:
       throw new Error(`kind ${kind} is unknown`);
   }
+}
+
+function readFailure(body: Fields): Failure {
+  return {
+    reason: body.oneOf([1, 2, 3, 4, 5, 6]),
+    reasonCode: body.u8(),
+    failedAt: body.u48(),
+    reasonString: body.text16(),
+  };
 }
 
 function identifiers(body: Fields): number[] {
   return body.list(Math.ceil(body.rest / 2), () => body.u16());
 }
 
-function readEnqueued(sequence: number, body: Fields): StoredMessage {
+function readEnqueued(
+  sequence: number,
+  body: Fields,
+): { message: StoredMessage; source?: { id: string; sequence: number } } {
   const flags = body.u8();
   const qos = body.oneOf([0, 1, 2], flags & 0x03);
   const enqueuedAt = body.u48();
   const topic = body.text16();
   const properties = (flags & 0x08) === 0 ? undefined : readProperties(body.bytes32());
   const origin = (flags & 0x10) === 0 ? undefined : { node: originText(body), messageId: originText(body) };
-  return {
+  const source = (flags & 0x20) === 0 ? undefined : { id: body.text(body.u8()), sequence: body.u48() };
+  const message = {
     sequence,
     enqueuedAt,
     qos,
@@ -75,6 +106,7 @@ function readEnqueued(sequence: number, body: Fields): StoredMessage {
     ...(properties === undefined ? {} : { properties }),
     ...(origin === undefined ? {} : { origin }),
   };
+  return { message, ...(source === undefined ? {} : { source }) };
 }
 
 /** May have been cut in the middle of a character. */

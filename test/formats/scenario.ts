@@ -66,8 +66,11 @@ export async function fillSession(storagePath: string): Promise<RealSession> {
     await one.settle();
   }
   one.publish({ qos: 1, payload: Buffer.alloc(5000, 1) });
-  one.publish(FULL_MESSAGE, ORIGIN);
-  one.publish({ qos: 1, payload: Buffer.alloc(0), properties: {} });
+  one.publish(FULL_MESSAGE, ORIGIN, { id: 'session 0a1b', sequence: 2 ** 48 - 1 });
+  one.publish({ qos: 1, payload: Buffer.alloc(0), properties: {} }, undefined, { id: 'über', sequence: 0 });
+  for (const sequence of [9, 3, 4]) one.publish({ qos: 1 }, undefined, { id: 'ended', sequence });
+  session.endTransfer('ended');
+  for (const sequence of [7, 5, 6, 3]) one.publish({ qos: 1 }, undefined, { id: 'über', sequence });
   one.publish({ qos: 0, topic: 'zero' });
   await one.settle();
   session.pause(false);
@@ -84,8 +87,10 @@ export async function acknowledgeFirst(one: RealSession, count: number): Promise
   const open = one.session.openMessages().slice(0, count);
   for (const [index, { packetId: messageId, message }] of [...open.entries()].reverse()) {
     if (index % 5 === 3) continue;
-    if (message.qos === 1) await one.receive({ cmd: 'puback', messageId });
-    else await one.receive({ cmd: 'pubrec', messageId });
+    // Given up; without a dead letter file it stays so.
+    const refusal = index === 5 ? { reasonCode: 0x97, properties: { reasonString: 'voll – später' } } : {};
+    if (message.qos === 1) await one.receive({ cmd: 'puback', messageId, ...refusal });
+    else await one.receive({ cmd: 'pubrec', messageId, ...refusal });
     if (message.qos === 2 && index % 4 === 0) await one.receive({ cmd: 'pubcomp', messageId });
   }
 }

@@ -54,6 +54,8 @@ export function randomSnapshot(random: Random): McpsV2Snapshot {
     packetId: below(0x10000),
     phase: pick(['published', 'released', 'requeued']),
     releaseOrder: below(100),
+    sentAt: time(),
+    retries: below(0xffffffff),
     ...(flag() && { message: message() }),
   });
   const subscription = (): Subscription => ({
@@ -86,6 +88,18 @@ export function randomSnapshot(random: Random): McpsV2Snapshot {
       window: { size: below(65_536), ceiling: below(65_536) },
       broker: text(),
       adoptedUntil: sequence(),
+      transfers: list(3, () => ({
+        source: text(),
+        enqueued: list(4, () => ({ first: sequence(), last: sequence() })),
+      })),
+      givenUp: list(3, () => ({
+        sequence: sequence(),
+        reason: pick(['refused', 'expired', 'packet-too-large', 'retain-unavailable', 'session-lost', 'poisoned']),
+        ...(flag() && { reasonCode: 0x80 + below(0x40) }),
+        ...(flag() && { reasonString: `${text()}.` }),
+        failedAt: time(),
+      })),
+      reserved: list(3, () => 1 + below(0xffff)),
     },
     journal: {
       uid: bytes(16),

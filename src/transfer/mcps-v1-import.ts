@@ -1,0 +1,74 @@
+import { SessionError } from '../errors';
+import { decodeMcpsV1 } from '../mcps/v1';
+import { Recovery } from '../session/recovery';
+import { sessionCodec } from '../session/session-codec';
+import type { FileSystem } from '../store/file-system';
+import type { SessionStore } from '../store/session-store';
+import { readStoredSession } from '../store/stored-session';
+
+export interface McpsV1Import {
+  clientId: string;
+  subscriptions: number;
+  messages: number;
+}
+
+/**
+ * Makes a session from a version 1 file, as if the file had been found in the storage path: with its identifiers, times and
+ * expiry. The file is kept beside the session. The session must not be open.
+ * @param options.replace Deletes what is stored under that client id before. Without, a session that holds anything
+ * (messages, subscriptions, dead letters, received identifiers) is refused. A process that is killed in between may leave
+ * neither the old session nor the new one: import the file again.
+ * @throws McpsError for a damaged file, see `decodeMcps`; SessionError `ERR_SESSION_NOT_EMPTY`, `ERR_SESSION_LOCKED`,
+ * `ERR_SESSION_VERSION`, `ERR_CLIENT_ID`; the system's error.
+ */
+export async function importMcpsV1(
+  store: SessionStore,
+  file: Buffer,
+  { replace = false }: { replace?: boolean } = {},
+): Promise<McpsV1Import> {
+  const { clientId, subscriptions, inflight } = decodeMcpsV1(file);
+  const pending = await store.prepareImport(file);
+  try {
+    await store.delete(clientId, async (fileSystem, directory) => {
+      if (!replace) await requireEmpty(fileSystem, directory, clientId);
+    });
+    await pending.place();
+  } finally {
+    await pending.discard();
+  }
+  const journal = await store.open(clientId, sessionCodec, undefined);
+  const { open } = journal.recovered.state;
+  await journal.close();
+  if (open.length !== inflight.length) {
+    throw new SessionError(
+      'ERR_SESSION_NOT_EMPTY',
+      `The session "${clientId}" was made by somebody else while its file was imported. The file is kept in ${store.path}.`,
+      { details: { clientId } },
+    );
+  }
+  return { clientId, subscriptions: subscriptions.length, messages: inflight.length };
+}
+
+/** With the lock of the session held. */
+async function requireEmpty(fileSystem: FileSystem, directory: string, clientId: string): Promise<void> {
+  const stored = await readStoredSession(fileSystem, directory, clientId, sessionCodec);
+  if (stored === undefined) return;
+  try {
+    const recovery = new Recovery(stored.snapshot.state, stored.journal.records);
+    const { count } = recovery.outbound().stored;
+    const holds = [
+      [count, 'messages'],
+      [recovery.subscriptions.size, 'subscriptions'],
+      [recovery.received.size, 'received identifiers'],
+      [stored.files.hasDeadLetters ? 1 : 0, 'file of dead letters'],
+    ].flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`]));
+    if (holds.length === 0) return;
+    throw new SessionError(
+      'ERR_SESSION_NOT_EMPTY',
+      `There is a session "${clientId}" already, with ${holds.join(', ')}. Ask for it to be replaced to lose that.`,
+      { details: { clientId } },
+    );
+  } finally {
+    await stored.close();
+  }
+}
