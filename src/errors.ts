@@ -11,6 +11,8 @@ export type SessionErrorCode =
   | 'ERR_SESSION_LOST'
   | 'ERR_SESSION_VERSION'
   | 'ERR_SESSION_CLOSED'
+  | 'ERR_SESSION_NOT_EMPTY'
+  | 'ERR_SESSION_SAME'
   | 'ERR_CLIENT_ID'
   | 'ERR_CLIENT_ID_FILE'
   // journal
@@ -39,10 +41,18 @@ export type SessionErrorCode =
   | 'ERR_MESSAGE_RETAIN'
   | 'ERR_MESSAGE_DROPPED'
   | 'ERR_MESSAGE_DISCARDED'
+  | 'ERR_MESSAGE_POISONED'
   | 'ERR_SUBSCRIPTION_REFUSED'
+  | 'ERR_ACKNOWLEDGED'
+  | 'ERR_ACKNOWLEDGEMENT'
+  | 'ERR_ACKNOWLEDGEMENT_LATE'
   | 'ERR_TIMEOUT'
   // nodes and administration
   | 'ERR_ACTION'
+  | 'ERR_CROSS_SITE'
+  | 'ERR_REQUEST'
+  | 'ERR_REQUEST_SIZE'
+  | 'ERR_STORE_UNKNOWN'
   | 'ERR_CLIENT_ID_IN_USE'
   | 'ERR_CONFIGURATION'
   | 'ERR_CONNECTED_ALREADY'
@@ -50,6 +60,10 @@ export type SessionErrorCode =
   | 'ERR_PROPERTY'
   | 'ERR_SESSION_UNKNOWN'
   | 'ERR_SUBSCRIPTION'
+  // export and import
+  | 'ERR_EXPORT_LOSS'
+  | 'ERR_IMPORT_FORMAT'
+  | 'ERR_IMPORT_INCOMPLETE'
   // session files
   | 'ERR_MCPS_TRUNCATED'
   | 'ERR_MCPS_MAGIC'

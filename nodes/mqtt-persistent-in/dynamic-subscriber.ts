@@ -1,5 +1,5 @@
 import type { Node, NodeMessage, NodeMessageInFlow } from 'node-red';
-import type { MessageHandler } from '../../src/client/router';
+import type { AcknowledgementMode, MessageHandler } from '../../src/client/router';
 import type { SessionClient } from '../../src/client/session-client';
 import { SessionError } from '../../src/errors';
 import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
@@ -22,6 +22,7 @@ export class DynamicSubscriber implements SessionUser {
     private readonly broker: Broker,
     private readonly handler: (datatype: Datatype) => MessageHandler,
     private readonly datatype: Datatype,
+    private readonly acknowledge: AcknowledgementMode,
     private readonly translate: (key: string) => string,
   ) {}
 
@@ -63,8 +64,8 @@ export class DynamicSubscriber implements SessionUser {
 
   #subscribe(client: SessionClient, subscription: DynamicSubscription): void {
     const handler = this.handler(subscription.datatype ?? this.datatype);
-    const note = JSON.stringify(subscription);
-    client.subscribe(this.node.id, subscriptionRequest(subscription), handler, { note });
+    const options = { note: JSON.stringify(subscription), acknowledge: this.acknowledge };
+    client.subscribe(this.node.id, subscriptionRequest(subscription), handler, options);
   }
 
   #subscriptions(client: SessionClient): DynamicSubscription[] {

@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { SessionError } from '../../src/errors';
 import { brokerOf } from '../mqtt-persistent-broker/node';
-import { numberOf } from '../shared/config-values';
+import { numberOf, qosOf, textOf } from '../shared/config-values';
 import { flowLifecycle } from '../shared/flow-lifecycle';
 import { datatypeOf } from '../shared/payload';
 import { quietErrors } from '../shared/quiet-errors';
@@ -21,6 +21,10 @@ export function registerIn(RED: NodeAPI): void {
     const config: Record<string, unknown> = { ...definition };
     const broker = brokerOf(RED, config.broker);
     const isDynamic = numberOf(config.inputs) === 1;
+    // What other packages read from in nodes of Node-RED.
+    const { topic, inputs } = config;
+    const shown = { broker: config.broker, topic, qos: qosOf(config.qos) ?? 2, isDynamic, inputs };
+    Object.assign(this, shown, { datatype: config.datatype || 'utf8' });
     if (broker === undefined) {
       const missing = new SessionError('ERR_CONFIGURATION', RED._('node-red:mqtt.errors.missing-config'));
       this.error(missing);
@@ -29,10 +33,11 @@ export function registerIn(RED: NodeAPI): void {
     }
     const handler = deliverTo(this, broker, RED._);
     const datatype = datatypeOf(config.datatype) ?? 'utf8';
+    const acknowledge = textOf(config.acknowledge) === 'manual' ? 'manual' : 'auto';
     try {
       const subscriber = isDynamic
-        ? new DynamicSubscriber(this, broker, handler, datatype, RED._)
-        : staticSubscriber(this, broker, config, handler(datatype));
+        ? new DynamicSubscriber(this, broker, handler, datatype, acknowledge, RED._)
+        : staticSubscriber(this, broker, config, handler(datatype), acknowledge);
       broker.register(subscriber);
       if (subscriber instanceof DynamicSubscriber) {
         this.on('input', (msg, send, done) => {

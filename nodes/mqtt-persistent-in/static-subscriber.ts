@@ -1,5 +1,5 @@
 import type { Node } from 'node-red';
-import type { MessageHandler } from '../../src/client/router';
+import type { AcknowledgementMode, MessageHandler } from '../../src/client/router';
 import { assertTopicFilter, isSharedFilter } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
 import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
@@ -15,6 +15,7 @@ export function staticSubscriber(
   broker: Broker,
   config: Readonly<Record<string, unknown>>,
   handler: MessageHandler,
+  acknowledge: AcknowledgementMode,
 ): SessionUser {
   const filter = config.topic;
   assertTopicFilter(filter);
@@ -31,7 +32,7 @@ export function staticSubscriber(
   }
   return {
     node,
-    attach: (client) => client.subscribe(node.id, request, handler),
+    attach: (client) => client.subscribe(node.id, request, handler, { acknowledge }),
     restore: (client) => {
       // The node subscribed at run time before it was changed.
       for (const { subscription } of client.remembered(node.id)) {

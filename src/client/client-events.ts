@@ -6,6 +6,8 @@ import type { Message, MessageOrigin } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
 import type { Subscription } from '../session/state';
 import type { LinkState } from './link';
+import type { UnacknowledgedReport } from './manual-acknowledgements';
+import type { ReceivedMessage } from './router';
 import { UserCalls } from './user-calls';
 
 export type ClientState =
@@ -32,6 +34,10 @@ export interface SessionClientEvents {
   /** A connection, or an attempt to make one (`wasUp` false), ended. */
   disconnected: [ConnectionEnd, boolean];
   discarded: [DiscardedMessage];
+  /** A message was received, and is about to be handed to its subscribers. */
+  message: [ReceivedMessage];
+  /** The oldest message that its subscriber is to acknowledge has been waiting for a minute, or another one. */
+  unacknowledged: [UnacknowledgedReport];
   subscription: [Subscription];
   report: [Report];
   /** What recovery found when the session was opened. */

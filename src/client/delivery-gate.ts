@@ -32,9 +32,10 @@ export class DeliveryGate {
     this.#holding = true;
   }
 
-  /** What was held goes first. A handler may hold again meanwhile; the rest waits then. */
-  release(): void {
+  /** What was held goes first, behind what `first` hands over. A handler may hold again meanwhile; the rest waits then. */
+  release(first: () => void): void {
     this.#holding = false;
+    first();
     while (!this.#holding) {
       const next = this.#held.shift();
       if (next === undefined) break;

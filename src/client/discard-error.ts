@@ -10,6 +10,7 @@ const CODES: Record<DiscardReason, SessionErrorCode> = {
   dropped: 'ERR_MESSAGE_DROPPED',
   'session-lost': 'ERR_MESSAGE_DISCARDED',
   purged: 'ERR_MESSAGE_DISCARDED',
+  poisoned: 'ERR_MESSAGE_POISONED',
 };
 
 const TEXTS: Record<DiscardReason, string> = {
@@ -21,6 +22,7 @@ const TEXTS: Record<DiscardReason, string> = {
   'session-lost':
     'the broker lost its session while the message was unacknowledged, and such messages are to be discarded',
   purged: 'the queue was purged',
+  poisoned: 'the broker ended the connection each time it got it',
 };
 
 /** The error for a message that was given up, for its sender and for a Catch node. */

@@ -27,15 +27,28 @@ export interface LinkEvents {
   state(state: LinkState): void;
 }
 
+/** Since the link was made. */
 export interface LinkCounters {
   attempts: number;
+  /** CONNACK said so. */
   successes: number;
+  /** Attempts that ended, unasked, before CONNACK with success. */
   failures: number;
+  /** Attempts after the first success. */
+  reconnectionAttempts: number;
+  /** Successes after the first. */
   reconnections: number;
-  bytesSent: number;
-  bytesReceived: number;
   lastConnectAt: number;
   lastDisconnectAt: number;
+}
+
+/** What went over connections; see `Connection`. */
+export interface LinkTraffic {
+  bytesSent: number;
+  bytesReceived: number;
+  messagesSent: number;
+  messagesResent: number;
+  messagesReceived: number;
 }
 
 /** Keeps one connection at a time and, while wanted, makes the next one after a back-off. */
@@ -44,12 +57,13 @@ export class Link {
     attempts: 0,
     successes: 0,
     failures: 0,
+    reconnectionAttempts: 0,
     reconnections: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
     lastConnectAt: 0,
     lastDisconnectAt: 0,
   };
+  /** Of connections that have ended. */
+  #pastTraffic: LinkTraffic = noTraffic();
   #state: LinkState = { kind: 'idle' };
   #wanted = false;
   #connection: Connection | undefined;
@@ -83,10 +97,18 @@ export class Link {
     return this.#contested;
   }
 
-  /** Bytes of this and all earlier connections. */
-  get bytes(): { sent: number; received: number } {
-    const { sent, received } = this.#connection?.bytes ?? { sent: 0, received: 0 };
-    return { sent: this.counters.bytesSent + sent, received: this.counters.bytesReceived + received };
+  /** Of this and all earlier connections. */
+  get traffic(): LinkTraffic {
+    const past = this.#pastTraffic;
+    if (this.#connection === undefined) return past;
+    const { bytes, messages } = this.#connection;
+    return {
+      bytesSent: past.bytesSent + bytes.sent,
+      bytesReceived: past.bytesReceived + bytes.received,
+      messagesSent: past.messagesSent + messages.sent,
+      messagesResent: past.messagesResent + messages.resent,
+      messagesReceived: past.messagesReceived + messages.received,
+    };
   }
 
   /** Connects now, and again whenever the connection ends, until `stop`. */
@@ -132,12 +154,13 @@ export class Link {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.counters.attempts += 1;
-    if (this.counters.successes > 0) this.counters.reconnections += 1;
+    if (this.counters.successes > 0) this.counters.reconnectionAttempts += 1;
     this.#setState({ kind: 'connecting' });
     let wasUp = false;
     this.#connection = this.connect(this.options(), {
       up: (limits, connack) => {
         wasUp = true;
+        if (this.counters.successes > 0) this.counters.reconnections += 1;
         this.counters.successes += 1;
         this.counters.lastConnectAt = this.scheduler.now();
         this.#cancelTimer = this.scheduler.after(PROVEN_AFTER_MS, () => this.#stood());
@@ -153,8 +176,7 @@ export class Link {
   #down(end: ConnectionEnd, wasUp: boolean): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.counters.bytesSent += this.#connection?.bytes.sent ?? 0;
-    this.counters.bytesReceived += this.#connection?.bytes.received ?? 0;
+    this.#pastTraffic = this.traffic;
     this.#connection = undefined;
     if (wasUp) {
       this.counters.lastDisconnectAt = this.scheduler.now();
@@ -189,4 +211,8 @@ export class Link {
     this.#state = state;
     this.events.state(state);
   }
+}
+
+function noTraffic(): LinkTraffic {
+  return { bytesSent: 0, bytesReceived: 0, messagesSent: 0, messagesResent: 0, messagesReceived: 0 };
 }

@@ -3,7 +3,7 @@ import type { Scheduler } from '../scheduler';
 import type { SessionRecord } from '../session/records';
 import { Recovery } from '../session/recovery';
 import { sessionCodec } from '../session/session-codec';
-import type { SessionJournal, SessionOpener } from './ports';
+import type { DeadLetterLimits, SessionJournal, SessionOpener } from './ports';
 
 /** How soon a session that could not be opened is tried again. */
 const RETRY_MS = 1_000;
@@ -12,6 +12,7 @@ export interface OpeningOptions {
   store: SessionOpener;
   clientId: string;
   expiryInterval: number | undefined;
+  deadLetters: DeadLetterLimits;
   scheduler: Scheduler;
 }
 
@@ -81,8 +82,8 @@ export class SessionOpening {
   }
 
   async #open(): Promise<void> {
-    const { store, clientId, expiryInterval } = this.options;
-    const journal = await store.open(clientId, sessionCodec, expiryInterval);
+    const { store, clientId, expiryInterval, deadLetters } = this.options;
+    const journal = await store.open(clientId, sessionCodec, expiryInterval, deadLetters);
     try {
       const { recovered } = journal;
       const recovery = new Recovery(recovered.state, recovered.records);

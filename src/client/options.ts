@@ -1,7 +1,7 @@
 import type { Connect, ConnectionOptions, WillMessage } from '../connection/types';
 import type { Scheduler } from '../scheduler';
 import type { SessionOptions } from '../session/session';
-import type { SessionOpener } from './ports';
+import type { DeadLetterLimits, SessionOpener } from './ports';
 
 export interface SessionClientOptions {
   clientId: string;
@@ -22,6 +22,15 @@ export interface SessionClientOptions {
   whenFull?: 'reject' | 'dropOldest';
   /** What becomes of unacknowledged messages when the broker lost its session. Default `republish`. */
   onSessionLost?: 'republish' | 'discard';
+  /**
+   * Messages that are given up (refused by the broker, expired, too large for it, ...) are kept as dead letters. Default
+   * true. False: they are gone, and only reported.
+   */
+  keepFailed?: boolean;
+  /** Days after which a dead letter is removed; Infinity: never. Default 30. They take at most a tenth of `maxBytes`. */
+  keepFailedDays?: number;
+  /** At most so many messages a second from the queue; re-sends and acknowledgements are not held back. Default: no limit. */
+  maxSendRate?: number;
   /** Longest pause between two connection attempts, in milliseconds. Default 30,000. */
   maxReconnectDelayMs?: number;
   /** Published on every connection, past the queue, and never re-sent. */
@@ -41,6 +50,8 @@ export interface ClientEnvironment {
 
 const DEFAULT_MAX_INFLIGHT = 100;
 const DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
+/** Of `maxBytes`, on top of it. */
+const DEAD_LETTER_SHARE = 0.1;
 export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 /** What we announce to an MQTT 5 broker: QoS 1 and 2 messages we take before we have acknowledged the first. */
 export const INBOUND_RECEIVE_MAXIMUM = 1_000;
@@ -59,6 +70,16 @@ export function sessionOptions(options: SessionClientOptions): SessionOptions {
     maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
     whenFull: options.whenFull ?? 'reject',
     onSessionLost: options.onSessionLost ?? 'republish',
+    keepFailed: options.keepFailed ?? true,
+    maxSendRate: options.maxSendRate ?? 0,
     receiveMaximum: INBOUND_RECEIVE_MAXIMUM,
+  };
+}
+
+/** What a store needs to know of dead letters. */
+export function deadLetterLimits({ maxBytes, keepFailedDays }: SessionClientOptions): DeadLetterLimits {
+  return {
+    deadLetterBytes: Math.floor((maxBytes ?? DEFAULT_MAX_BYTES) * DEAD_LETTER_SHARE),
+    ...(keepFailedDays === undefined ? {} : { keepFailedDays }),
   };
 }

@@ -15,6 +15,8 @@ export interface RecoveredSession<R> {
   state: SessionState;
   /** All records with a sequence above `state.sequence`, in order. */
   records: StoredRecord<R>[];
+  /** Made once per session: 32 hexadecimal digits. */
+  uid: string;
   /** True when nothing was stored under this client id before. */
   isNew: boolean;
   /**
@@ -41,9 +43,42 @@ export interface JournalEvents<R> {
   lost(error: Error): void;
 }
 
+/** Dead letters of a session: a file of its own beside the journal, in the order in which they were given up. */
+export interface DeadLetterFile<R> {
+  /**
+   * Kept durably when resolved, in every durability of the store. The same key twice is one entry.
+   * Rejects with the system's error when it cannot be written; nothing has changed then, and the call may be repeated.
+   * @param key At most 255 bytes of UTF-8.
+   */
+  keep(key: string, record: R): Promise<void>;
+  /**
+   * Entries with an id above `after`, oldest first, at most `limit`; fewer also when they are large. None: there are no
+   * more. Ids rise and are never given twice in a session. `size`: bytes in the file.
+   */
+  list(after: number, limit: number): Promise<{ id: number; record: R; size: number }[]>;
+  /** Durable when resolved. Resolves to how many there were; unknown ids are passed over. */
+  remove(ids: readonly number[]): Promise<number>;
+  /**
+   * Entries now, as far as the file has been read (that begins when the session is opened), and how many were pushed out,
+   * by the bound or by age, since then.
+   */
+  statistics(): { count: number; bytes: number; evicted: number };
+}
+
+/** Reads the queue beside the session, for a copy. */
+export interface QueueReader<R> {
+  /** As `SessionJournal.read`, in rising order only: what was passed may be gone. */
+  read(after: number, maxBytes: number): Promise<StoredRecord<R>[]>;
+  /** What damage took away, each a sentence. */
+  readonly lost: readonly string[];
+  close(): Promise<void>;
+}
+
 /** One open session in a store. Created by `SessionStore.open`, ended by `close`. */
 export interface SessionJournal<R> {
   readonly recovered: RecoveredSession<R>;
+  /** Messages that were given up. */
+  readonly deadLetters: DeadLetterFile<R>;
   /** To be set before the first `append`. */
   events: JournalEvents<R>;
   /**
@@ -57,6 +92,8 @@ export interface SessionJournal<R> {
    * What is damaged is skipped and reported by the store. @throws the system's error.
    */
   read(after: number, maxBytes: number): Promise<StoredRecord<R>[]>;
+  /** Reads messages above `after` without disturbing `read`. Until it is closed what it has not passed is kept. */
+  reader(after: number): QueueReader<R>;
   /**
    * Makes `state` the snapshot (durably, atomically), then frees the segments that hold nothing at or above
    * `neededFrom`: the oldest sequence that may still be read.
@@ -70,6 +107,14 @@ export interface SessionJournal<R> {
   close(): Promise<void>;
 }
 
+/** What becomes of the dead letters of a session that is opened. */
+export interface DeadLetterLimits {
+  /** Bytes that they may take on the disk; beyond, the oldest are pushed out. Default: 10 % of 1 GiB. */
+  deadLetterBytes?: number;
+  /** Days after which one is removed, as far as the clock can be believed; Infinity: never. Default: 30. */
+  keepFailedDays?: number;
+}
+
 /** Opens sessions. Declared here, beside its consumer; `store/` implements it on files. */
 export interface SessionOpener {
   /**
@@ -78,5 +123,10 @@ export interface SessionOpener {
    * @throws Error with code `ERR_SESSION_LOCKED` (another holder; `holder` says who), `ERR_SESSION_VERSION` (written by a
    * newer version), `ERR_STORE_PATH` (path missing and not creatable, or not writable) or the system's code.
    */
-  open<R>(clientId: string, codec: RecordCodec<R>, expiryInterval: number | undefined): Promise<SessionJournal<R>>;
+  open<R>(
+    clientId: string,
+    codec: RecordCodec<R>,
+    expiryInterval: number | undefined,
+    limits?: DeadLetterLimits,
+  ): Promise<SessionJournal<R>>;
 }

@@ -15,6 +15,8 @@ export interface PublishObserver {
   stored?(): void;
   /** The broker has taken responsibility for it. Asked for only if present. */
   acknowledged?(acknowledgement: Acknowledgement): void;
+  /** In place of `stored`: this message of its source is in the queue, or was, durably. Asked for by transfers only. */
+  duplicate?(): void;
   /** It is not in the queue, or not any longer: refused, expired, dropped. The error's `code` says which. */
   failed?(error: Error): void;
   /** In place of `acknowledged`: the client ended before the broker answered. It is stored; the next client delivers it. */
@@ -49,6 +51,10 @@ export class PublishObservers {
   sent(observer: PublishObserver): void {
     this.calls.run(() => observer.stored?.());
     this.calls.run(() => observer.acknowledged?.({ reasonCode: 0 }));
+  }
+
+  duplicate(observer: PublishObserver): void {
+    this.calls.run(() => observer.duplicate?.());
   }
 
   durable(sequence: number): void {

@@ -6,13 +6,17 @@ import type { Report } from '../session/effects';
 import { elapsedSince } from '../session/elapsed';
 import type { Message, MessageOrigin, QoS } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
-import type { SessionRecord } from '../session/records';
+import type { MessageSource, SessionRecord } from '../session/records';
 import type { Recovery } from '../session/recovery';
 import { Session } from '../session/session';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
+import type { AcknowledgementOutcome, AcknowledgementReference } from './acknowledgement-reference';
 import { ClientEmitter, type ClientState } from './client-events';
+import { isClosedByPeer } from './closed-by-peer';
+import { type DeadLetter, DeadLetters } from './dead-letters';
 import { Deliveries } from './deliveries';
+import { DrainWatch } from './drain-watch';
 import { EarlyPublishes } from './early-publishes';
 import { Link } from './link';
 import { assertMessage } from './message-check';
@@ -22,6 +26,7 @@ import {
   ACCESS_NOTED_MIN_MS,
   type ClientEnvironment,
   DEFAULT_MAX_RECONNECT_DELAY_MS,
+  deadLetterLimits,
   GOODBYE_MS,
   INBOUND_RECEIVE_MAXIMUM,
   NEVER_EXPIRES,
@@ -30,14 +35,30 @@ import {
 } from './options';
 import type { SessionJournal } from './ports';
 import type { Acknowledgement, PublishObserver } from './publish-observers';
+import type { PurgedCounts } from './purges';
 import { rememberedUsers } from './remembered-users';
-import type { MessageHandler } from './router';
+import type { AcknowledgementMode, MessageHandler } from './router';
+import type { SessionCopy } from './session-copy';
 import { SessionLoop } from './session-loop';
-import { type ClientStatistics, Counters, clientStatistics } from './statistics';
+import { type ClientStatistics, Statistics } from './statistics';
 import { Subscribers } from './subscribers';
 import { assertTopicFilter, isSharedFilter } from './topics';
 
 export type { ClientState, DiscardedMessage, SessionClientEvents } from './client-events';
+export type { DeadLetter } from './dead-letters';
+
+/** A message that left the queue and is not acknowledged. */
+export interface OpenMessage {
+  packetId: number;
+  phase: string;
+  topic: string;
+  qos: QoS;
+  enqueuedAt: number;
+  /** When PUBLISH was last sent; 0: not yet, as far as known. */
+  sentAt: number;
+  /** How often PUBLISH was sent again. */
+  retries: number;
+}
 
 /**
  * An MQTT client whose session is on disk: what `publish` reported stored reaches the broker, through lost networks,
@@ -54,9 +75,10 @@ export class SessionClient extends ClientEmitter {
   readonly #subscribers = new Subscribers();
   readonly #early = new EarlyPublishes(this.calls);
   readonly #opening: SessionOpening;
-  readonly #counters = new Counters();
-  readonly #deliveries = new Deliveries(this.#subscribers, this.#counters, this.calls);
-  readonly #startedAt: number;
+  readonly #statistics: Statistics;
+  readonly #deliveries: Deliveries;
+  readonly #deadLetters: DeadLetters;
+  readonly #drainWatch: DrainWatch;
   #journal: SessionJournal<SessionRecord> | undefined;
   #loop: SessionLoop | undefined;
   #lastState: ClientState = { kind: 'closed' };
@@ -86,12 +108,12 @@ export class SessionClient extends ClientEmitter {
       random: Math.random,
       ...options.environment,
     };
-    this.#startedAt = this.#environment.scheduler.now();
     this.#opening = new SessionOpening(
       {
         store: options.store,
         clientId: options.clientId,
         expiryInterval: options.expiryInterval,
+        deadLetters: deadLetterLimits(options),
         scheduler: this.#environment.scheduler,
       },
       {
@@ -113,6 +135,22 @@ export class SessionClient extends ClientEmitter {
       this.#environment.random,
       options.maxReconnectDelayMs ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     );
+    this.#drainWatch = new DrainWatch(this.#environment.scheduler);
+    this.#deadLetters = new DeadLetters({
+      file: () => this.#openJournal().deadLetters,
+      transfer: (message, from) => this.transfer(message, from),
+      save: () => this.save(),
+      endTransfer: (source) => this.endTransfer(source),
+      transfers: () => this.#loop?.session.transfers() ?? [],
+      now: () => this.#environment.scheduler.now(),
+    });
+    this.#statistics = new Statistics(this.#link, this.#environment.scheduler);
+    this.#deliveries = new Deliveries(this.#subscribers, this.#statistics.counters, this.calls, {
+      clientId: options.clientId,
+      scheduler: this.#environment.scheduler,
+      received: (message) => this.tell('message', message),
+      unacknowledged: (report) => this.tell('unacknowledged', report),
+    });
   }
 
   get state(): ClientState {
@@ -142,10 +180,10 @@ export class SessionClient extends ClientEmitter {
   }
 
   /** Messages that left the queue and are not acknowledged, in their order. */
-  openMessages(): { packetId: number; phase: string; topic: string; qos: QoS; enqueuedAt: number }[] {
+  openMessages(): OpenMessage[] {
     const open = this.#loop?.session.openMessages() ?? [];
-    return open.map(({ packetId, phase, qos, message: { topic, enqueuedAt } }) => {
-      return { packetId, phase, topic, qos, enqueuedAt };
+    return open.map(({ packetId, phase, qos, sentAt, retries, message: { topic, enqueuedAt } }) => {
+      return { packetId, phase, topic, qos, enqueuedAt, sentAt, retries };
     });
   }
 
@@ -153,11 +191,14 @@ export class SessionClient extends ClientEmitter {
     return this.#loop?.session.subscriptions() ?? [];
   }
 
+  /** Counts since the client was made, or since `resetStatistics`, and what is there now. */
   statistics(): ClientStatistics {
-    return clientStatistics(this.#counters, this.#link, this.#loop?.session, this.#journal, {
-      now: this.#environment.scheduler.now(),
-      startedAt: this.#startedAt,
-    });
+    return this.#statistics.read(this.#loop?.session, this.#journal, this.#deliveries.manual.unacknowledged);
+  }
+
+  /** Counts start anew; `statistics().since` says when. What is there now stays. */
+  resetStatistics(): void {
+    this.#statistics.reset();
   }
 
   /**
@@ -247,14 +288,16 @@ export class SessionClient extends ClientEmitter {
   /**
    * Subscribes; the subscription is part of the session. `subscriber` names who asks: each has a filter once, and
    * asking again replaces the earlier request. With a `note` the session remembers the subscriber: after a restart
-   * `remembered` names it, with the note.
+   * `remembered` names it, with the note. With `acknowledge: 'manual'` a message of QoS 1 or 2 is acknowledged when
+   * `acknowledge` is called with its `mqttAck`, and not before all other subscribers are done with it; when the
+   * subscriber leaves or the process ends before, it comes again, `redelivered`.
    * @throws SessionError `ERR_FILTER`.
    */
   subscribe(
     subscriber: string,
     request: Omit<SubscriptionRequest, 'users'>,
     handler: MessageHandler,
-    { note }: { note?: string } = {},
+    { note, acknowledge }: { note?: string; acknowledge?: AcknowledgementMode } = {},
   ): void {
     assertTopicFilter(request.filter);
     if (request.noLocal && isSharedFilter(request.filter)) {
@@ -263,12 +306,32 @@ export class SessionClient extends ClientEmitter {
         `The shared subscription ${request.filter} cannot have No Local (MQTT-3.8.3-4).`,
       );
     }
-    this.#subscribers.subscribe(subscriber, request, handler, note);
+    this.#subscribers.subscribe(subscriber, request, handler, { note, acknowledge });
+    this.#deliveries.subscribed();
   }
 
   /** Ends a subscriber's interest in a filter; the last one's end unsubscribes at the broker, too, if `keep` is not set. */
   unsubscribe(subscriber: string, filter: string, { keep = false } = {}): void {
     this.#subscribers.unsubscribe(subscriber, filter, keep);
+  }
+
+  /**
+   * A subscriber goes, and may come back: its subscriptions stay. What it has not acknowledged stays unacknowledged; it is
+   * handed over again, `redelivered`, when the same subscriber is back. Acknowledgements of the one that has gone do not
+   * count any more.
+   */
+  leave(subscriber: string): void {
+    for (const filter of this.filtersOf(subscriber)) this.unsubscribe(subscriber, filter, { keep: true });
+    this.#deliveries.manual.left(subscriber);
+  }
+
+  /**
+   * A message is done with: `reference` is what came as its `mqttAck`. The broker is told when all subscribers are done
+   * with it, in the order of receipt.
+   * @returns whether it counted, or why not. `acknowledge` of the administration finds the session by the reference.
+   */
+  acknowledge({ epoch, token }: Pick<AcknowledgementReference, 'epoch' | 'token'>): AcknowledgementOutcome {
+    return this.#deliveries.manual.acknowledge(epoch, token);
   }
 
   /** Subscriptions that the session remembers for a subscriber, from this or an earlier process. */
@@ -304,6 +367,35 @@ export class SessionClient extends ClientEmitter {
     this.#connectIfWanted();
   }
 
+  /**
+   * Removes all messages that were not sent: whoever waits for one gets `ERR_MESSAGE_DISCARDED`. What is published from
+   * now on stays. Resolves when that is durable. @throws SessionError `ERR_SESSION_CLOSED`.
+   */
+  async purge(): Promise<PurgedCounts> {
+    return this.#openLoop().purge();
+  }
+
+  /** Resolves to true when nothing is stored any more; to false after `timeoutMs`, or when the session is closed. */
+  async flush(timeoutMs: number): Promise<boolean> {
+    if (this.#loop !== undefined && this.stored.count === 0) return true;
+    return this.#drainWatch.wait(timeoutMs);
+  }
+
+  /** Messages given up, oldest first: those with an id above `after`, at most `limit`. None: there are no more. */
+  async deadLetters(after = 0, limit = 100): Promise<DeadLetter[]> {
+    return this.#deadLetters.list(after, limit);
+  }
+
+  /** Puts dead letters (all, or these) back into the queue as new messages. See `DeadLetters.replay`. @returns how many. */
+  replayDeadLetters(ids?: readonly number[]): Promise<number> {
+    return this.#deadLetters.replay(ids);
+  }
+
+  /** Removes dead letters (all, or these) for good. @returns how many. */
+  discardDeadLetters(ids?: readonly number[]): Promise<number> {
+    return this.#deadLetters.discard(ids);
+  }
+
   /** Stops sending; survives a restart. */
   pause(): void {
     this.#setPaused(true);
@@ -311,6 +403,53 @@ export class SessionClient extends ClientEmitter {
 
   resume(): void {
     this.#setPaused(false);
+  }
+
+  /**
+   * Stores a message that comes from elsewhere, once for each sequence of its source until `endTransfer`; it keeps the
+   * time at which it was queued there. The original may be removed when this has resolved and `save` after it.
+   * @returns `duplicate` when it had been stored before, whatever became of it since.
+   * @throws as `publish`; `ERR_STORE_BUSY` also while the same message is being transferred.
+   */
+  transfer(
+    message: Message,
+    { source, enqueuedAt, origin }: { source: MessageSource; enqueuedAt: number; origin?: MessageOrigin },
+  ): Promise<'stored' | 'duplicate'> {
+    return new Promise((resolve, reject) => {
+      assertMessage(message);
+      const observer: PublishObserver = {
+        stored: () => resolve('stored'),
+        duplicate: () => resolve('duplicate'),
+        failed: reject,
+      };
+      this.#openLoop().publish(message, origin, observer, { source, enqueuedAt });
+    });
+  }
+
+  /** The originals are removed: what of this source was stored need not be known any longer. */
+  endTransfer(source: string): void {
+    this.#openLoop().endTransfer(source);
+  }
+
+  /** Ids of sources with transfers that have not ended. */
+  transferSources(): string[] {
+    return this.#loop?.session.transfers().map(({ source }) => source) ?? [];
+  }
+
+  /** Adds a subscription that is inactive until somebody subscribes to its filter. @returns false: there is one. */
+  restoreSubscription(request: SubscriptionRequest): boolean {
+    assertTopicFilter(request.filter);
+    return this.#openLoop().restoreSubscription(request);
+  }
+
+  /** Keeps a dead letter that comes from elsewhere. Durable when resolved; the same key twice is one. */
+  async keepDeadLetter(key: string, record: SessionRecord): Promise<void> {
+    await this.#openJournal().deadLetters.keep(key, record);
+  }
+
+  /** The session as of now, to be read while it goes on, and closed then. @throws SessionError `ERR_SESSION_CLOSED`. */
+  copy(): SessionCopy {
+    return this.#openLoop().copy();
   }
 
   /** Makes a snapshot now. @throws SessionError `ERR_SESSION_CLOSED`, or the store's error. */
@@ -367,6 +506,7 @@ export class SessionClient extends ClientEmitter {
     this.#cancelAccess?.();
     const closed = this.#closedError();
     this.#early.fail(closed);
+    this.#drainWatch.end();
     await this.#opening.stop();
     await this.disconnect();
     const loop = this.#loop;
@@ -378,7 +518,7 @@ export class SessionClient extends ClientEmitter {
       await this.#givingBack;
     } finally {
       loop?.end(closed);
-      if (loop !== undefined) this.#counters.keep(loop.session, journal);
+      if (journal !== undefined) this.#statistics.counters.closed(journal);
     }
   }
 
@@ -388,13 +528,14 @@ export class SessionClient extends ClientEmitter {
     const now = this.#environment.scheduler.now();
     const session = new Session(recovery, sessionOptions(this.#options), now);
     if (expiryInterval > 0 && elapsedSince(metadata.lastAccessAt, now) > expiryInterval * 1000) {
-      session.expire();
+      session.expire(now);
       this.#report({ kind: 'session-expired', expiryInterval });
     }
     if (journal.recovered.mayHaveLostRecords) session.distrustIdentifiers();
     if (this.#wantsPause !== undefined) session.pause(this.#wantsPause);
     this.#wantsPause = undefined;
     this.#journal = journal;
+    this.#statistics.counters.opened({ session, journal });
     const loop = new SessionLoop(
       session,
       journal,
@@ -403,8 +544,9 @@ export class SessionClient extends ClientEmitter {
       this.#environment.scheduler,
       {
         deliver: (delivery) => this.#deliveries.push(delivery),
-        discarded: ({ message }, error, observed) => {
-          this.#counters.discarded += 1;
+        withdrawn: (delivery) => this.#deliveries.withdrawn(delivery),
+        discarded: ({ message, reason }, error, observed) => {
+          this.#statistics.counters.discard(reason);
           this.tell('discarded', { message, error, observed });
         },
         subscription: (subscription) => this.tell('subscription', subscription),
@@ -412,6 +554,8 @@ export class SessionClient extends ClientEmitter {
         report: (report) => this.#report(report),
         storeError: (error) => this.tell('storeError', error),
         storeRecovered: () => this.tell('storeRecovered'),
+        purged: (count) => this.#statistics.counters.discard('purged', count),
+        drained: () => this.#drainWatch.drained(),
         lost: (error) => this.#lost(loop, error),
       },
       this.calls,
@@ -422,6 +566,9 @@ export class SessionClient extends ClientEmitter {
     for (const notice of notices) this.tell('notice', notice);
     this.#deliveries.attach(loop);
     this.#subscribers.attach(loop);
+    this.#deadLetters.finishReplay().catch((error: Error) => {
+      if (this.#loop === loop) this.tell('storeError', error);
+    });
     this.#early.release((message, origin, observer) => loop.publish(message, origin, observer));
     this.#connectIfWanted();
   }
@@ -444,12 +591,12 @@ export class SessionClient extends ClientEmitter {
     if (this.#loop !== loop) return;
     this.#cancelAccess?.();
     this.#detach();
-    this.#counters.keep(loop.session, journal);
     void this.#link.stop({ force: true });
     const givingBack = journal
       ?.close()
       .catch((cause: Error) => this.tell('storeError', cause))
       .then(() => {
+        this.#statistics.counters.closed(journal);
         if (this.#givingBack === givingBack) this.#givingBack = undefined;
       });
     this.#givingBack = givingBack;
@@ -475,8 +622,7 @@ export class SessionClient extends ClientEmitter {
 
   #down(end: ConnectionEnd, wasUp: boolean): void {
     this.#lastEnd = end;
-    const closedByPeer = end.kind === 'closed' || end.kind === 'server-disconnect';
-    if (wasUp) this.#loop?.disconnected(closedByPeer);
+    if (wasUp) this.#loop?.disconnected(isClosedByPeer(end));
     // Whoever would take the messages is not there: they stay with the broker until then.
     const overflow = end.reasonString === 'inbound-overflow' || end.reasonString === 'receive-maximum-exceeded';
     if (overflow && this.#deliveries.holding) void this.#link.stop();
@@ -485,8 +631,7 @@ export class SessionClient extends ClientEmitter {
   }
 
   #report(report: Report): void {
-    if (report.kind === 'dropped-oldest') this.#counters.dropped += report.count;
-    if (report.kind === 'session-lost') this.#counters.requeued += report.requeued;
+    if (report.kind === 'session-lost') this.#statistics.counters.requeued += report.requeued;
     this.tell('report', report);
   }
 
@@ -497,6 +642,16 @@ export class SessionClient extends ClientEmitter {
         'It is delivered when the session is open again.',
       { cause, details: { clientId: this.clientId, topic, stored: true } },
     );
+  }
+
+  #openLoop(): SessionLoop {
+    if (this.#loop === undefined) throw this.#closedError();
+    return this.#loop;
+  }
+
+  #openJournal(): SessionJournal<SessionRecord> {
+    if (this.#journal === undefined) throw this.#closedError();
+    return this.#journal;
   }
 
   #closedError(): SessionError {

@@ -1,20 +1,23 @@
-import { errorCode, SessionError } from '../errors';
 import type { Scheduler } from '../scheduler';
-import type { Delivery, Effect, Report } from '../session/effects';
+import type { Delivery } from '../session/effects';
 import type { Message, MessageOrigin } from '../session/message';
-import type { InboundPacket, OutboundPacket } from '../session/packets';
-import type { SessionRecord } from '../session/records';
+import type { InboundPacket } from '../session/packets';
+import type { MessageSource, SessionRecord } from '../session/records';
 import type { ConnectedTo, Session } from '../session/session';
-import type { SessionMetadata, Subscription } from '../session/state';
+import type { SessionMetadata } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
 import { Checkpoints } from './checkpoints';
-import { discardError } from './discard-error';
+import { DeadLetterKeeping } from './dead-letter-keeping';
+import { EffectExecutor, type SessionLoopEvents } from './effect-executor';
 import type { Link } from './link';
+import { LoopErrors } from './loop-errors';
 import type { SessionJournal } from './ports';
 import { type PublishObserver, PublishObservers } from './publish-observers';
+import { type PurgedCounts, Purges } from './purges';
+import { QueueLoading } from './queue-loading';
+import { queuedMessages, type SessionCopy } from './session-copy';
 import type { UserCalls } from './user-calls';
 
-const RETRY_READ_MS = 1_000;
 const TICK_MS = 1_000;
 /** More unread backlog than this many segments, and snapshots carry the open messages, so that old segments go. */
 const INLINE_ABOVE_SEGMENTS = 8;
@@ -24,20 +27,6 @@ const DELIVERED_AT_ONCE = 250;
 const UNSTORED_BYTES_MAX = 64 * 1024 * 1024;
 const UNSTORED_OVERHEAD_BYTES = 512;
 
-export interface SessionLoopEvents {
-  deliver(delivery: Delivery): void;
-  discarded(effect: Extract<Effect, { type: 'discarded' }>, error: SessionError, observed: boolean): void;
-  subscription(subscription: Subscription): void;
-  unsubscribed(filter: string): void;
-  report(report: Report): void;
-  /** The journal could not write, read or make a snapshot; it goes on trying. */
-  storeError(error: Error): void;
-  /** Writing works again. */
-  storeRecovered(): void;
-  /** Another process holds the session now: nothing may be written or sent any more. */
-  lost(error: Error): void;
-}
-
 /**
  * The one loop: gives inputs to the session, carries out its effects on journal and link in their order, and feeds the
  * completions back. All calls of one turn of the event loop share a round, so they share a write and a packet burst.
@@ -45,14 +34,18 @@ export interface SessionLoopEvents {
 export class SessionLoop {
   readonly #observers: PublishObservers;
   readonly #checkpoints: Checkpoints;
-  readonly #saidGoodbye: (() => void)[] = [];
+  readonly #errors: LoopErrors;
+  readonly #loading: QueueLoading;
+  readonly #keeping: DeadLetterKeeping;
+  readonly #purges = new Purges();
+  readonly #executor: EffectExecutor;
   #running = false;
   #scheduled = false;
   /** The journal is being closed: it takes no more records. What waits for the disk is still reported. */
   #sealed = false;
   #ended = false;
   #cancelTick: (() => void) | undefined;
-  #cancelReadRetry: (() => void) | undefined;
+  #cancelSend: (() => void) | undefined;
   #failing = false;
 
   constructor(
@@ -65,10 +58,39 @@ export class SessionLoop {
     calls: UserCalls,
   ) {
     this.#observers = new PublishObservers(calls);
+    this.#errors = new LoopErrors(metadata.clientId);
+    this.#loading = new QueueLoading(journal, scheduler, {
+      loaded: (records) => this.#input(() => session.loaded(records)),
+      failed: (error) => {
+        session.loadFailed();
+        events.storeError(error);
+      },
+      retry: () => this.#run(),
+    });
+    this.#keeping = new DeadLetterKeeping(journal.deadLetters, scheduler, {
+      kept: (sequence) => this.#input(() => session.failedKept(sequence)),
+      notKept: (sequences) =>
+        this.#input(() => {
+          for (const sequence of sequences) session.failedNotKept(sequence);
+        }),
+      failed: (error) => events.storeError(this.#errors.writing(error)),
+      recovered: () => this.#recovered(),
+    });
     this.#checkpoints = new Checkpoints(
       () => this.#snapshot(),
       (error) => events.storeError(error),
     );
+    this.#executor = new EffectExecutor({
+      journal,
+      link,
+      observers: this.#observers,
+      loading: this.#loading,
+      keeping: this.#keeping,
+      purges: this.#purges,
+      checkpoints: this.#checkpoints,
+      errors: this.#errors,
+      events,
+    });
     journal.events = {
       durable: (sequence) => this.#durable(sequence),
       failed: (error, records) => this.#storeFailed(error, records),
@@ -99,31 +121,61 @@ export class SessionLoop {
    * @throws SessionError `ERR_QUEUE_FULL`, `ERR_STORE_FULL`, `ERR_STORE_BUSY`, `ERR_SESSION_CLOSED`, or an error with the
    * system's code of a failing disk: the message is not in the queue.
    */
-  publish(message: Message, origin: MessageOrigin | undefined, observer: PublishObserver): void {
-    if (this.#sealed) throw this.#closedError();
-    if (message.qos > 0 || !this.session.sendsQoS0) this.#assertAdmission();
+  publish(
+    message: Message,
+    origin: MessageOrigin | undefined,
+    observer: PublishObserver,
+    transfer?: { source: MessageSource; enqueuedAt: number },
+  ): void {
+    if (this.#sealed) throw this.#errors.closed();
+    if (message.qos > 0 || transfer !== undefined || !this.session.sendsQoS0) this.#assertAdmission();
     const watched = observer.acknowledged !== undefined;
-    const outcome = this.session.publish(message, origin, watched, this.scheduler.now());
+    const enqueuedAt = transfer?.enqueuedAt ?? this.scheduler.now();
+    const outcome = this.session.publish(message, origin, watched, enqueuedAt, transfer?.source);
     // Also when it is full: the oldest messages may have been dropped, which is to be recorded and told.
     this.#schedule();
-    if (outcome.kind === 'full') {
-      const { count, bytes } = this.session.stored;
-      throw new SessionError(
-        'ERR_QUEUE_FULL',
-        `The queue of "${this.metadata.clientId}" is full (${count} messages, ${bytes} bytes): raise its maximum size, ` +
-          'let it drain, or choose to drop the oldest.',
-        { details: { clientId: this.metadata.clientId, count, bytes } },
-      );
-    }
+    if (outcome.kind === 'full') throw this.#errors.queueFull(this.session.stored);
     if (outcome.kind === 'stored') {
       this.#observers.add(outcome.sequence, message.payload.length + UNSTORED_OVERHEAD_BYTES, observer);
     }
     if (outcome.kind === 'sent') this.#observers.sent(observer);
+    if (outcome.kind === 'duplicate') {
+      if (outcome.pending) throw this.#errors.transferring();
+      this.#observers.duplicate(observer);
+    }
+  }
+
+  /** See `Session.endTransfer`. */
+  endTransfer(source: string): void {
+    this.session.endTransfer(source);
+    this.#schedule();
+  }
+
+  /** See `Session.restoreSubscription`. */
+  restoreSubscription(request: SubscriptionRequest): boolean {
+    const added = this.session.restoreSubscription(request);
+    this.#schedule();
+    return added;
+  }
+
+  /** The session as of now, for reading while it goes on. To be closed. */
+  copy(): SessionCopy {
+    const state = this.session.view();
+    const reader = this.journal.reader(state.queueAfter);
+    return {
+      metadata: { ...this.metadata },
+      uid: this.journal.recovered.uid,
+      state,
+      queued: () => queuedMessages(reader, state),
+      deadLetters: this.journal.deadLetters,
+      lost: () => reader.lost,
+      close: () => reader.close(),
+    };
   }
 
   /** Sends the close message. @returns when the broker has answered, or the connection is gone. */
   sayGoodbye(message: Message): Promise<void> {
-    const answered = new Promise<void>((resolve) => this.#saidGoodbye.push(resolve));
+    const answered = this.#executor.goodbyeSaid();
     this.session.publishDirectly('close', message);
     this.#schedule();
     return answered;
@@ -149,6 +201,18 @@ export class SessionLoop {
     this.#schedule();
   }
 
+  /**
+   * Removes all messages that were not sent; what is published from now on stays. Resolves when that is durable.
+   * @throws SessionError `ERR_SESSION_CLOSED`.
+   */
+  async purge(): Promise<PurgedCounts> {
+    if (this.#isOver) throw this.#errors.closed();
+    const purged = this.#purges.wait();
+    this.session.purge();
+    this.#schedule();
+    return purged;
+  }
+
   /** `birth` goes out before anything from the queue. */
   connected(to: ConnectedTo, birth: Message | undefined): void {
     if (this.#isOver) return;
@@ -163,6 +227,7 @@ export class SessionLoop {
     this.#cancelTick = undefined;
     this.session.disconnected(closedByPeer, this.scheduler.now());
     this.#schedule();
+    this.#checkpoints.due();
   }
 
   packets(packets: readonly InboundPacket[]): void {
@@ -181,6 +246,10 @@ export class SessionLoop {
     this.session.taken(delivery.delivery, delivery.identifier);
   }
 
+  awaited(delivery: Delivery): boolean {
+    return this.session.awaited(delivery.delivery, delivery.identifier);
+  }
+
   handled(delivery: Delivery): void {
     this.session.handled(delivery.delivery, delivery.identifier);
     this.#schedule();
@@ -193,7 +262,7 @@ export class SessionLoop {
 
   /** Makes a snapshot of the session as it is now. @throws SessionError `ERR_SESSION_CLOSED`, or the error of the journal. */
   async checkpoint(): Promise<void> {
-    if (this.#isOver) throw this.#closedError();
+    if (this.#isOver) throw this.#errors.closed();
     await this.#checkpoints.make();
   }
 
@@ -203,9 +272,12 @@ export class SessionLoop {
 
   #stop(): void {
     this.#checkpoints.end();
-    for (const answered of this.#saidGoodbye.splice(0)) answered();
+    this.#executor.end();
     this.#cancelTick?.();
-    this.#cancelReadRetry?.();
+    this.#cancelSend?.();
+    this.#loading.end();
+    this.#keeping.end();
+    this.#purges.end(this.#errors.closed());
   }
 
   #schedule(): void {
@@ -223,68 +295,14 @@ export class SessionLoop {
     try {
       let effects = this.session.takeEffects(this.scheduler.now());
       while (effects.length > 0 && !this.#isOver) {
-        for (const effect of effects) this.#execute(effect);
+        for (const effect of effects) this.#executor.execute(effect);
         effects = this.session.takeEffects(this.scheduler.now());
       }
       this.link.flush();
+      if (this.session.stored.count === 0) this.events.drained();
+      this.#sendLater(this.session.waitMs);
     } finally {
       this.#running = false;
-    }
-  }
-
-  #execute(effect: Effect): void {
-    switch (effect.type) {
-      case 'append':
-        this.journal.append(effect.sequence, effect.record);
-        return;
-      case 'send':
-        this.#send(effect.packet);
-        return;
-      case 'load':
-        this.#load(effect.after, effect.maxBytes);
-        return;
-      case 'deliver':
-        this.events.deliver(effect.delivery);
-        return;
-      case 'acknowledged':
-        this.#observers.acknowledged(effect.sequence, {
-          reasonCode: effect.reasonCode,
-          ...(effect.properties === undefined ? {} : { properties: effect.properties }),
-        });
-        return;
-      case 'discarded': {
-        const error = discardError(effect);
-        this.events.discarded(effect, error, this.#observers.discarded(effect.message.sequence, error));
-        return;
-      }
-      case 'rejected':
-        this.#observers.rejected(effect.sequence, effect.error);
-        return;
-      case 'directDone':
-        if (effect.kind === 'close') for (const answered of this.#saidGoodbye.splice(0)) answered();
-        return;
-      case 'close':
-        this.link.drop({ kind: 'ended', reasonCode: effect.reasonCode, reasonString: effect.reason });
-        return;
-      case 'subscription':
-        this.events.subscription(effect.subscription);
-        return;
-      case 'unsubscribed':
-        this.events.unsubscribed(effect.filter);
-        return;
-      case 'report':
-        this.events.report(effect.report);
-        return;
-    }
-  }
-
-  #send(packet: OutboundPacket): void {
-    try {
-      this.link.send(packet);
-    } catch (error) {
-      // Everything is checked before it enters the session; what came in another way must not stop the round.
-      const cause = error as Error;
-      this.link.drop({ kind: 'ended', reasonString: 'packet-invalid', error: cause });
     }
   }
 
@@ -293,7 +311,7 @@ export class SessionLoop {
     if (!this.#sealed) this.session.durable(sequence);
     if (this.#failing) {
       this.#failing = false;
-      this.events.storeRecovered();
+      this.#recovered();
     }
     this.#observers.durable(sequence);
     this.#run();
@@ -301,7 +319,7 @@ export class SessionLoop {
 
   #storeFailed(cause: Error, records: { sequence: number; record: SessionRecord }[]): void {
     if (this.#ended) return;
-    const error = this.#writeError(cause);
+    const error = this.#errors.writing(cause);
     if (this.#sealed) {
       for (const { sequence } of records) this.#observers.rejected(sequence, error);
       return;
@@ -312,21 +330,21 @@ export class SessionLoop {
     this.#run();
   }
 
-  #load(after: number, maxBytes: number): void {
-    this.journal.read(after, maxBytes).then(
-      (records) => {
-        if (this.#isOver) return;
-        this.session.loaded(records);
-        this.#run();
-      },
-      (error: Error) => {
-        if (this.#isOver) return;
-        this.session.loadFailed();
-        this.events.storeError(error);
-        this.#cancelReadRetry?.();
-        this.#cancelReadRetry = this.scheduler.after(RETRY_READ_MS, () => this.#run());
-      },
-    );
+  /** What only the send rate holds back. */
+  #sendLater(waitMs: number | undefined): void {
+    this.#cancelSend?.();
+    this.#cancelSend = waitMs === undefined ? undefined : this.scheduler.after(waitMs, () => this.#run());
+  }
+
+  #recovered(): void {
+    if (!this.#failing && !this.#keeping.failing) this.events.storeRecovered();
+  }
+
+  /** An answer to what the session asked for. */
+  #input(give: () => void): void {
+    if (this.#isOver) return;
+    give();
+    this.#run();
   }
 
   #snapshot(): Promise<void> {
@@ -335,35 +353,15 @@ export class SessionLoop {
     const state = this.session.snapshot(inline);
     this.metadata.lastAccessAt = Math.trunc(this.scheduler.now());
     const firstOpen = state.open.find((open) => open.message === undefined)?.sequence;
-    const neededFrom = Math.min(firstOpen ?? Number.MAX_SAFE_INTEGER, state.queueAfter + 1);
+    const neededFrom = Math.min(firstOpen ?? Number.MAX_SAFE_INTEGER, state.queueAfter + 1, this.#loading.neededFrom);
     return this.journal.checkpoint(state, { ...this.metadata }, neededFrom);
   }
 
   #assertAdmission(): void {
     const refusal = this.journal.admission();
-    if (refusal !== undefined) throw refusal instanceof SessionError ? refusal : this.#writeError(refusal);
+    if (refusal !== undefined) throw this.#errors.writing(refusal);
     const bytes = this.#observers.unstoredBytes;
-    if (bytes < UNSTORED_BYTES_MAX) return;
-    throw new SessionError(
-      'ERR_STORE_BUSY',
-      `The store of "${this.metadata.clientId}" is slower than the flow: ${bytes} bytes wait to be written. ` +
-        'Publish more slowly, or use a faster disk.',
-      { details: { clientId: this.metadata.clientId, bytes } },
-    );
-  }
-
-  /** Keeps the code of the system (`ENOSPC`, `EIO`, ...). */
-  #writeError(cause: Error): Error {
-    const code = errorCode(cause);
-    const text =
-      `The session "${this.metadata.clientId}" cannot write to its store: ${cause.message}. ` +
-      'What is stored is kept; check the disk, it is tried again.';
-    return Object.assign(new Error(text, { cause }), code === undefined ? {} : { code });
-  }
-
-  #closedError(): SessionError {
-    const { clientId } = this.metadata;
-    return new SessionError('ERR_SESSION_CLOSED', `The session "${clientId}" is closed.`, { details: { clientId } });
+    if (bytes >= UNSTORED_BYTES_MAX) throw this.#errors.tooSlow(bytes);
   }
 
   #tick(): void {

@@ -3,7 +3,7 @@ import type { Session } from '../session/session';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
 import { formatUsers, type RememberedUsers, rememberedUsers } from './remembered-users';
-import { type MessageHandler, Router } from './router';
+import { type AcknowledgementMode, type MessageHandler, type Route, Router } from './router';
 
 /** The open session, as far as subscriptions go. */
 export interface SubscribingSession {
@@ -41,9 +41,9 @@ export class Subscribers {
     subscriber: string,
     request: Omit<SubscriptionRequest, 'users'>,
     handler: MessageHandler,
-    note: string | undefined,
+    { note, acknowledge }: { note?: string | undefined; acknowledge?: AcknowledgementMode | undefined } = {},
   ): void {
-    this.#router.add(subscriber, request, handler);
+    this.#router.add(subscriber, request, handler, acknowledge);
     this.#note(request.filter, subscriber, note);
     this.#apply(request.filter);
   }
@@ -71,8 +71,23 @@ export class Subscribers {
     }
   }
 
-  route(delivery: Delivery): MessageHandler[] {
+  route(delivery: Delivery): Route[] {
     return this.#router.route(delivery, (identifier) => this.#open?.session.subscriptionWithIdentifier(identifier));
+  }
+
+  /** Where a message for `topic` goes that a subscriber had by `filter` before it subscribed anew. */
+  routeAgain(subscriber: string, filter: string, topic: string): Route | undefined {
+    return this.#router.routeAgain(subscriber, filter, topic);
+  }
+
+  /**
+   * Nobody will subscribe to it again: it has no subscriber, and is not kept for one that is away. Not to be told while
+   * there is no subscriber at all, because all of them are being replaced then.
+   */
+  isGivenUp(filter: string): boolean {
+    if (this.#open === undefined || this.#router.isEmpty || this.#router.has(filter)) return false;
+    const state = this.#open.session.subscription(filter)?.state;
+    return state !== 'inactive' && state !== 'deactivating';
   }
 
   #note(filter: string, subscriber: string, note: string | undefined): void {

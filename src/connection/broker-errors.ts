@@ -115,6 +115,16 @@ export function halfOpenError(broker: string, keepaliveSeconds: number): Session
   );
 }
 
+/** The broker sends and does not read. */
+export function notReadingError(broker: string, bytes: number): SessionError {
+  return new SessionError(
+    'ERR_BROKER_SILENT',
+    `Broker ${broker} does not read what it is sent: ${bytes} bytes of acknowledgements wait for it; ` +
+      'the network takes nothing, or the broker hangs',
+    { details: { broker, bytes } },
+  );
+}
+
 /** The broker broke the protocol; `message` completes the sentence. */
 export function protocolError(broker: string, cause: Error): SessionError {
   return new SessionError('ERR_BROKER_PROTOCOL', `Broker ${broker} broke the MQTT protocol: ${cause.message}`, {

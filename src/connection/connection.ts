@@ -6,6 +6,7 @@ import {
   closedBeforeConnackError,
   closedError,
   halfOpenError,
+  notReadingError,
   protocolError,
   refusedError,
   serverDisconnectError,
@@ -19,6 +20,7 @@ import { PacketEncoder } from './encode';
 import { FrameReader } from './frame-reader';
 import { KeepAlive, type Traffic } from './keep-alive';
 import { detailsOf, limitsOf } from './limits';
+import { OutboundTopicAliases } from './outbound-topic-aliases';
 import { ProtocolViolation } from './protocol-violation';
 import { openStream } from './stream';
 import { systemTimers, type Timers } from './timers';
@@ -30,6 +32,8 @@ const CONNECT_TIMEOUT_MS = 30_000;
 const END_TIMEOUT_MS = 2_000;
 const CONGESTED_ABOVE_BYTES = 1024 * 1024;
 const CONGESTED_BELOW_BYTES = 256 * 1024;
+/** Acknowledgements that one buffer may hold: several times what 65,535 identifiers can ask for. */
+const UNTAKEN_ANSWERS_MAX_BYTES = 4 * 1024 * 1024;
 
 /** A `Connect` on the given timers. */
 export function createConnect(timers: Timers): Connect {
@@ -53,11 +57,13 @@ type State = 'opening' | 'up' | 'ending' | 'down';
 
 class BrokerConnection implements Connection {
   readonly bytes = { sent: 0, received: 0 };
+  readonly messages = { sent: 0, resent: 0, received: 0 };
   readonly #options: ConnectionOptions;
   readonly #events: ConnectionEvents;
   readonly #timers: Timers;
   readonly #frames: FrameReader;
   readonly #aliases: TopicAliases;
+  #outboundAliases: OutboundTopicAliases | undefined;
   readonly #encoder: PacketEncoder;
   readonly #proof = new DeliveryProof();
   readonly #keepAlive: KeepAlive;
@@ -69,6 +75,9 @@ class BrokerConnection implements Connection {
   #keepaliveSeconds = 0;
   #largestBytes = 0;
   #isCongested = false;
+  /** Of acknowledgements not taken yet, at most; looked at anew when the stream has passed `#answersBehindBytes`. */
+  #answersBytes = 0;
+  #answersBehindBytes = 0;
   #end: ConnectionEnd | undefined;
   #cancelTimeout: (() => void) | undefined;
 
@@ -111,8 +120,15 @@ class BrokerConnection implements Connection {
 
   send(packet: OutboundPacket): void {
     if (this.#state !== 'up') return;
-    this.#encoder.append(packet);
-    if (packet.cmd !== 'publish') return;
+    if (packet.cmd !== 'publish') {
+      this.#answer(packet);
+      return;
+    }
+    const aliased = this.#outboundAliases?.applied(packet) ?? packet;
+    this.#encoder.append(aliased);
+    this.#outboundAliases?.sent(aliased);
+    this.messages.sent += 1;
+    if (packet.dup) this.messages.resent += 1;
     if (packet.payload.length > this.#largestBytes) this.#largestBytes = packet.payload.length;
     if (packet.messageId !== undefined && !this.#proof.isWatching) {
       this.#proof.publishSent(packet.messageId, this.#acceptedBytes);
@@ -122,6 +138,11 @@ class BrokerConnection implements Connection {
   flush(): void {
     if (this.#state !== 'up') return;
     this.#write();
+    if (this.#answersBytes > UNTAKEN_ANSWERS_MAX_BYTES) {
+      const error = notReadingError(this.#broker, this.#answersBytes);
+      this.end({ force: true, cause: { kind: 'ping-timeout', error } });
+      return;
+    }
     if (!this.#isCongested && this.bufferedBytes > CONGESTED_ABOVE_BYTES) {
       this.#isCongested = true;
       this.#events.congested(true);
@@ -193,8 +214,20 @@ class BrokerConnection implements Connection {
     if (this.#encoder.bytes > 0) this.#queue?.write(this.#encoder.take());
   }
 
+  /** A peer that asks and never reads the answers would fill the memory: they are not held back as PUBLISH is. */
+  #answer(packet: OutboundPacket): void {
+    if (this.#answersBytes === 0) this.#answersBehindBytes = this.#acceptedBytes;
+    const before = this.#encoder.bytes;
+    this.#encoder.append(packet);
+    this.#answersBytes += this.#encoder.bytes - before;
+  }
+
   #taken(): void {
     this.bytes.sent = this.#queue?.takenBytes ?? 0;
+    if (this.bytes.sent > this.#answersBehindBytes) {
+      this.#answersBytes = Math.min(this.#answersBytes, this.bufferedBytes);
+      this.#answersBehindBytes = this.#acceptedBytes;
+    }
     if (this.#state === 'ending' && this.bufferedBytes === 0) {
       this.#stream?.end();
     } else if (this.#state === 'up' && this.#isCongested && this.bufferedBytes < CONGESTED_BELOW_BYTES) {
@@ -244,7 +277,10 @@ class BrokerConnection implements Connection {
     if (this.#state !== 'up') throw new ProtocolViolation(0x82, `it sent ${packet.cmd.toUpperCase()} before CONNACK`);
     this.#proof.received(packet);
     if (packet.cmd === 'pingresp') return;
-    if (packet.cmd === 'publish') this.#aliases.resolve(packet);
+    if (packet.cmd === 'publish') {
+      this.messages.received += 1;
+      this.#aliases.resolve(packet);
+    }
     packets.push(packet);
   }
 
@@ -272,7 +308,12 @@ class BrokerConnection implements Connection {
     const details = detailsOf(connack);
     this.#keepaliveSeconds = details.serverKeepAlive ?? keepalive;
     this.#keepAlive.start(this.#keepaliveSeconds);
-    this.#events.up(limitsOf(connack, { protocolVersion, clean }), details);
+    const limits = limitsOf(connack, { protocolVersion, clean });
+    const { topicAliases } = this.#options;
+    if (topicAliases !== undefined && limits.topicAliasMaximum > 0) {
+      this.#outboundAliases = new OutboundTopicAliases(topicAliases, limits);
+    }
+    this.#events.up(limits, details);
   }
 
   #serverDisconnected({ reasonCode, properties }: DisconnectPacket): void {
@@ -289,9 +330,10 @@ class BrokerConnection implements Connection {
 
   #violated(violation: ProtocolViolation): void {
     const cause: ConnectionEnd = { kind: 'protocol-error', error: protocolError(this.#broker, violation) };
-    if (this.#options.protocolVersion === 5 && this.#state === 'up') this.#disconnect(cause, violation.reasonCode);
-    // Without DISCONNECT: before MQTT 5 it would stop the will message (MQTT-3.14.4-3 (3.1.1)).
-    else if (this.#state === 'up' || this.#state === 'opening') this.#finish(cause);
+    if (this.#state !== 'up' && this.#state !== 'opening') return;
+    // Also before CONNACK (4.13.1 of 5.0). Before MQTT 5 it would stop the will message (MQTT-3.14.4-3 (3.1.1)).
+    if (this.#options.protocolVersion === 5) this.#disconnect(cause, violation.reasonCode);
+    else this.#finish(cause);
   }
 
   #ping(): void {
@@ -310,6 +352,7 @@ class BrokerConnection implements Connection {
     this.#state = 'ending';
     this.#end = cause;
     this.#keepAlive.stop();
+    this.#cancelTimeout?.();
     this.#cancelTimeout = this.#timers.after(END_TIMEOUT_MS, () => this.#finish(cause));
     this.#write();
   }

@@ -1,5 +1,8 @@
 import { ProtocolViolation } from './protocol-violation';
 
+/** Chunks of one packet that are kept as they came; then they are joined, because each costs much more than its bytes. */
+const LOOSE_PARTS_MAX = 1_024;
+
 /** Called with the packet's bytes: `buffer` from `start` (first byte of the fixed header), `body` (behind it) to `end`. */
 export type FrameHandler = (buffer: Buffer, start: number, body: number, end: number) => boolean;
 
@@ -10,6 +13,8 @@ export type FrameHandler = (buffer: Buffer, start: number, body: number, end: nu
 export class FrameReader {
   readonly #maximumPacketSize: number;
   #parts: Buffer[] = [];
+  /** The first of these were joined already. */
+  #joinedParts = 0;
   #partBytes = 0;
   /** Bytes of the packet that began in `#parts`; 0 while its fixed header is not complete. */
   #packetBytes = 0;
@@ -28,9 +33,13 @@ export class FrameReader {
     if (this.#parts.length > 0) {
       this.#parts.push(chunk);
       this.#partBytes += chunk.length;
-      if (this.#partBytes < this.#packetBytes) return;
+      if (this.#partBytes < this.#packetBytes) {
+        this.#joinLooseParts();
+        return;
+      }
       buffer = Buffer.concat(this.#parts, this.#partBytes);
       this.#parts = [];
+      this.#joinedParts = 0;
     }
     let start = 0;
     while (start < buffer.length) {
@@ -52,6 +61,12 @@ export class FrameReader {
       if (!handle(buffer, start, body, start + length)) return;
       start += length;
     }
+  }
+
+  #joinLooseParts(): void {
+    if (this.#parts.length - this.#joinedParts < LOOSE_PARTS_MAX) return;
+    this.#parts.push(Buffer.concat(this.#parts.splice(this.#joinedParts)));
+    this.#joinedParts = this.#parts.length;
   }
 }
 

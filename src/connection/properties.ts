@@ -70,7 +70,7 @@ export function readProperties(packet: PacketReader, owner: PropertyOwner): Reco
     const value = readValue(reader, property);
     const earlier = properties[property.name];
     if (earlier === undefined) properties[property.name] = value;
-    else if (identifier === SUBSCRIPTION_IDENTIFIER) properties[property.name] = [earlier, value].flat();
+    else if (identifier === SUBSCRIPTION_IDENTIFIER) properties[property.name] = joined(earlier, value);
     else throw new ProtocolViolation(0x82, `it sent the property ${property.name} twice in one packet`);
   }
   return properties;
@@ -81,7 +81,14 @@ function addUserProperty(properties: Record<string, unknown>, name: string, valu
   properties.userProperties ??= Object.create(null);
   const userProperties = properties.userProperties as Record<string, string | string[]>;
   const earlier = userProperties[name];
-  userProperties[name] = earlier === undefined ? value : [earlier, value].flat();
+  userProperties[name] = earlier === undefined ? value : joined(earlier, value);
+}
+
+/** In place: a packet may repeat a property many thousand times. */
+function joined<V>(earlier: V | V[], value: V): V[] {
+  if (!Array.isArray(earlier)) return [earlier, value];
+  earlier.push(value);
+  return earlier;
 }
 
 function readValue(reader: PacketReader, { name, type, positive }: Property): unknown {

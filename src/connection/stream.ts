@@ -7,6 +7,7 @@ import buildTcpStream from 'mqtt/lib/connect/tcp';
 import buildTlsStream from 'mqtt/lib/connect/tls';
 import { streamBuilder as buildWebSocketStream } from 'mqtt/lib/connect/ws';
 import type { BrokerAddress } from './broker-address';
+import { httpTunnel } from './http-tunnel';
 import type { ConnectionOptions } from './types';
 
 export interface RawStream {
@@ -19,7 +20,7 @@ export interface RawStream {
 }
 
 /** Transport options that are not TLS options. */
-const WEBSOCKET_OPTIONS = ['wsOptions', 'createWebsocket', 'transformWsUrl'] as const;
+const WEBSOCKET_OPTIONS = ['wsOptions', 'createWebsocket', 'transformWsUrl', 'httpProxy'] as const;
 const SOCKS_OPTIONS = ['socksProxy', 'socksTimeout'] as const;
 
 /** As large as an MQTT packet can be; the default of `ws` is below it. */
@@ -64,7 +65,7 @@ function webSocketOptions(
   transport: Record<string, unknown>,
   protocolVersion: 3 | 4 | 5,
 ): IClientOptions {
-  const { createWebsocket, transformWsUrl } = transport;
+  const { createWebsocket, transformWsUrl, httpProxy } = transport;
   const isSecure = protocol === 'wss';
   return {
     ...(createWebsocket !== undefined && { createWebsocket }),
@@ -80,9 +81,10 @@ function webSocketOptions(
       maxPayload: WEBSOCKET_MESSAGE_BYTES_MAX,
       ...(isSecure && without(transport, [...WEBSOCKET_OPTIONS, ...SOCKS_OPTIONS])),
       ...(isSecure && { rejectUnauthorized: transport.rejectUnauthorized !== false }),
+      ...(typeof httpProxy === 'string' && { createConnection: httpTunnel(httpProxy, isSecure) }),
       ...(transport.wsOptions as object | undefined),
     },
-  } as IClientOptions;
+  } as unknown as IClientOptions;
 }
 
 function without(options: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {

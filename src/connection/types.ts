@@ -1,4 +1,5 @@
 import type { ConnectionLimits, InboundPacket, OutboundPacket } from '../session/packets';
+import type { TopicAliasWishes } from './topic-alias-wishes';
 
 /** A will, birth or close message as CONNECT or a plain PUBLISH carries it. */
 export interface WillMessage {
@@ -25,10 +26,12 @@ export interface ConnectionOptions {
   properties?: Record<string, unknown>;
   /**
    * Passed to the stream: TLS options (ca, cert, key, pfx, passphrase, servername, ALPNProtocols, rejectUnauthorized, ...),
-   * `wsOptions` (headers, agent, ...), `createWebsocket`, `transformWsUrl`, `socksProxy`. Certificates are verified unless
-   * `rejectUnauthorized` is false.
+   * `wsOptions` (headers, agent, ...), `createWebsocket`, `transformWsUrl`, `httpProxy` (URL of a proxy for WebSocket),
+   * `socksProxy`. Certificates are verified unless `rejectUnauthorized` is false.
    */
   transport?: Record<string, unknown>;
+  /** MQTT 5: topic aliases to use as far as the server allows; may grow while there is a connection. */
+  topicAliases?: TopicAliasWishes;
   /** Milliseconds for TCP/TLS/WebSocket and CONNACK together. Default 30,000. */
   connectTimeoutMs?: number;
 }
@@ -90,8 +93,10 @@ export interface Connection {
    * `reasonCode`: MQTT 5 DISCONNECT reason, default 0.
    */
   end(options?: { force?: boolean; reasonCode?: number; sessionExpiryInterval?: number; cause?: ConnectionEnd }): void;
-  /** Statistics since the attempt began. */
+  /** Bytes of packets since the attempt began, below any TLS or WebSocket: taken by the stream, and received. */
   readonly bytes: { sent: number; received: number };
+  /** PUBLISH packets since the attempt began: sent (`resent`: those of them with DUP), and received, repeats included. */
+  readonly messages: { sent: number; resent: number; received: number };
 }
 
 /** Starts an attempt. Never throws: a wrong URL is a `down` like any other failure. */

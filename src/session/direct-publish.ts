@@ -1,5 +1,6 @@
 import type { Effect } from './effects';
 import type { Message, QoS } from './message';
+import { publishPacketSize } from './outbound-message';
 import { BIRTH_IDENTIFIER, CLOSE_IDENTIFIER } from './packet-identifiers';
 import type { AcknowledgementPacket, ConnectionLimits, PublishPacket } from './packets';
 
@@ -41,7 +42,7 @@ export class DirectPublish {
   send(kind: 'birth' | 'close', message: Message): void {
     const limits = this.#limits;
     const identifier = kind === 'birth' ? BIRTH_IDENTIFIER : CLOSE_IDENTIFIER;
-    if (limits === undefined || (message.retain && !limits.retainAvailable)) {
+    if (limits === undefined || !isTaken(message, limits)) {
       this.#done(identifier);
       return;
     }
@@ -104,4 +105,10 @@ export class DirectPublish {
   #send(packet: Extract<Effect, { type: 'send' }>['packet']): void {
     this.effects.push({ type: 'send', packet });
   }
+}
+
+/** MQTT-3.2.2-14, -15 (5.0) */
+function isTaken(message: Message, { retainAvailable, maximumPacketSize }: ConnectionLimits): boolean {
+  if (message.retain && !retainAvailable) return false;
+  return maximumPacketSize === undefined || publishPacketSize(message) <= maximumPacketSize;
 }

@@ -1,16 +1,13 @@
+import type { FailureReason } from './failure';
 import type { Message, MessageOrigin, QueuedMessage } from './message';
 import type { AcknowledgementProperties, OutboundPacket } from './packets';
-import type { SessionRecord } from './records';
+import type { FailedRecord, SessionRecord } from './records';
 import type { Subscription } from './state';
 
 /** Why a message left the queue without having been delivered. */
 export type DiscardReason =
-  | 'refused' // the broker answered with a reason code of 0x80 or above
-  | 'expired' // its Message Expiry Interval passed before it was sent
-  | 'packet-too-large' // above the broker's Maximum Packet Size
-  | 'retain-unavailable' // RETAIN set, and the broker offers no retained messages
+  | FailureReason // it is a dead letter, if such are kept
   | 'dropped' // the queue was full and the policy is to drop the oldest
-  | 'session-lost' // the broker lost its session and the policy is to discard
   | 'purged'; // by an administrator
 
 /** An inbound message on its way into the flow. `delivery` identifies it when it has been handled. */
@@ -36,6 +33,8 @@ export type Effect =
   | { type: 'load'; after: number; maxBytes: number }
   /** Hand an inbound message to the flow; `handled` answers. */
   | { type: 'deliver'; delivery: Delivery }
+  /** The broker waits for a delivery no more (it lost its session, or gave the message up): it needs no acknowledgement. */
+  | { type: 'withdrawn'; delivery: number }
   /** The broker took responsibility for a watched message. */
   | { type: 'acknowledged'; sequence: number; reasonCode: number; properties?: AcknowledgementProperties }
   /** A message was given up; whoever queued it is told. */
@@ -46,12 +45,18 @@ export type Effect =
       reasonCode?: number;
       reasonString?: string;
     }
+  /** Keep a dead letter; `failedKept` answers, or after a pause `failedNotKept`. */
+  | { type: 'keepFailed'; sequence: number; record: FailedRecord }
+  /** A purge is done: `count` messages are gone. `watched`: those of them whose publisher waits. */
+  | { type: 'purged'; count: number; bytes: number; watched: number[] }
   /** A message could not be stored: it is not in the queue. */
   | { type: 'rejected'; sequence: number; origin?: MessageOrigin; error: Error }
   /** A birth or close message has been answered, or cannot be any more. */
   | { type: 'directDone'; kind: 'birth' | 'close' }
   /** End the connection. */
   | { type: 'close'; reason: CloseReason; reasonCode: number }
+  /** End the connection, because the broker broke the rules; `violation` completes the sentence "The broker ...". */
+  | { type: 'close'; reason: 'protocol-error'; reasonCode: number; violation: string }
   /** A subscription was granted, refused (`refusedWith`) or ended. */
   | { type: 'subscription'; subscription: Subscription }
   | { type: 'unsubscribed'; filter: string }
@@ -62,11 +67,14 @@ export type CloseReason =
   | 'acknowledgement-overdue'
   | 'receive-maximum-exceeded'
   | 'inbound-overflow'
-  | 'protocol-error';
+  /** The flow has acknowledged what kept us from taking more: the broker sends the rest on the next connection. */
+  | 'inbound-room';
 
 export type Report =
   | { kind: 'session-lost'; requeued: number; discarded: number }
   | { kind: 'session-adopted' }
+  /** The flow is to acknowledge so many messages that no more are taken; the broker keeps the rest. */
+  | { kind: 'inbound-full'; messages: number; bytes: number }
   | { kind: 'session-expired'; expiryInterval: number }
   | { kind: 'dropped-oldest'; count: number }
   | { kind: 'quality-lowered'; sequence: number; from: number; to: number }

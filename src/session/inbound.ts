@@ -1,24 +1,21 @@
 import type { Effect } from './effects';
 import { Fifo } from './fifo';
+import { InboundRoom, type Occupant } from './inbound-room';
 import type { Message } from './message';
 import type { AcknowledgementPacket, ConnectionLimits, PublishPacket } from './packets';
 import type { RecordLog } from './record-log';
 
-/** Bounds of what nobody has taken yet; beyond them the connection ends and the broker keeps the rest. */
-const HELD_MESSAGES_MAX = 10_000;
-const HELD_BYTES_MAX = 16 * 1024 * 1024;
+/** Acknowledgements that can be due at once: one for each identifier, in either half of a handshake. */
+const DUE_MAX = 2 * 65_535;
 
 /** In place of a delivery: the message was handed over on an earlier connection or before a restart. */
 const RECORDED = 0;
 
 /** An inbound QoS 1 or 2 message that is being handed over or waits for its turn to be acknowledged. */
-interface InboundMessage {
+interface InboundMessage extends Occupant {
   delivery: number;
   identifier: number;
   qos: 1 | 2;
-  bytes: number;
-  /** Nobody has taken it yet. */
-  held: boolean;
   /** It may be acknowledged. */
   handled: boolean;
   /** It came, or came again, on the present connection: only then may it be acknowledged. */
@@ -30,6 +27,9 @@ interface InboundMessage {
  *
  * PUBLISH QoS 1 -> delivered -> handled -> PUBACK, in the order of receipt.
  * PUBLISH QoS 2 -> delivered -> handled -> identifier recorded, durable -> PUBREC -> PUBREL -> removal durable -> PUBCOMP.
+ *
+ * Delivered but not handled, a message is left to the flow, which acknowledges it when it likes. It comes again after the
+ * end of this process, not before.
  */
 export class Inbound {
   // Valid for the session.
@@ -37,22 +37,24 @@ export class Inbound {
   readonly #received: Set<number>;
   /** Handed over and not acknowledged, by identifier. Survives a connection, not the process. */
   readonly #open = new Map<number, InboundMessage>();
+  readonly #room: InboundRoom;
   #deliveries = 0;
-  #heldMessages = 0;
-  #heldBytes = 0;
 
   // Valid for the connection.
   #limits: ConnectionLimits | undefined;
   readonly #order = new Fifo<InboundMessage>();
   readonly #waiting = new Fifo<{ packet: AcknowledgementPacket; barrier: number }>();
+  /** The end of this connection was asked for, so that the broker sends what was left with it. */
+  #askedForMore = false;
 
   constructor(
     received: Set<number>,
-    private readonly receiveMaximum: number,
+    receiveMaximum: number,
     private readonly log: RecordLog,
     private readonly effects: Effect[],
   ) {
     this.#received = received;
+    this.#room = new InboundRoom(receiveMaximum);
   }
 
   get received(): number[] {
@@ -66,6 +68,8 @@ export class Inbound {
 
   connected(limits: ConnectionLimits): void {
     this.#limits = limits;
+    this.#room.connected(limits);
+    this.#askedForMore = false;
   }
 
   disconnected(): void {
@@ -78,9 +82,7 @@ export class Inbound {
   /** The broker's session is gone: its identifiers mean nothing any more. What is being handled needs no acknowledgement. */
   sessionLost(): void {
     this.#received.clear();
-    this.#open.clear();
-    this.#heldMessages = 0;
-    this.#heldBytes = 0;
+    for (const message of [...this.#open.values()]) this.#withdraw(message);
   }
 
   /** Forgets the identifiers of messages handed over: a message that comes again counts as redelivered. */
@@ -95,15 +97,18 @@ export class Inbound {
       this.#deliver(packet, ++this.#deliveries, false);
       return;
     }
+    // Not even what we know is acknowledged behind a message that was left: it comes again, in its order.
+    if (this.#room.isLeaving) return;
     const identifier = packet.messageId as number;
     if (packet.qos === 2 && this.#received.has(identifier)) {
+      if (this.#isFlooded()) return;
       // Handed over before (MQTT-4.3.3-2 (3.1.1)): acknowledged again, in its turn (MQTT-4.6.0-3 (3.1.1)).
       this.#order.push({
         delivery: RECORDED,
         identifier,
         qos: 2,
         bytes: 0,
-        held: false,
+        occupies: undefined,
         handled: true,
         onConnection: true,
       });
@@ -111,10 +116,13 @@ export class Inbound {
       return;
     }
     const known = this.#open.get(identifier);
+    const isRepeated = known !== undefined && known.qos === packet.qos && packet.dup;
     if (known?.onConnection === true) {
+      // 3.1.1 lets a broker that waits too long for the flow send it again (4.4); its acknowledgement is to come.
+      if (isRepeated && this.#limits?.protocolVersion !== 5) return;
       // An identifier in use on this very connection (MQTT-2.3.1-2 (3.1.1), MQTT-2.2.1-4 (5.0)).
-      this.effects.push({ type: 'close', reason: 'protocol-error', reasonCode: 0x82 });
-    } else if (known !== undefined && known.qos === packet.qos && packet.dup) {
+      this.#violated(`used the packet identifier ${identifier} again before the message under it was acknowledged`);
+    } else if (isRepeated) {
       // Sent again after a reconnect while it is still being handled: the flow has it already.
       known.onConnection = true;
       this.#order.push(known);
@@ -126,23 +134,36 @@ export class Inbound {
 
   /** A delivery was handed over. Unknown ones (QoS 0, or of a session that is gone) need nothing. */
   taken(delivery: number, identifier: number | undefined): void {
-    if (identifier === undefined) return;
-    const message = this.#open.get(identifier);
-    if (message?.delivery === delivery) this.#letGo(message);
+    const message = this.#openMessage(delivery, identifier);
+    if (message !== undefined) this.#room.occupy(message, undefined);
+  }
+
+  /**
+   * A delivery was handed over to a flow that will acknowledge it: until then it counts against the bounds.
+   * @returns false when nothing waits for that (QoS 0, or of a session that is gone).
+   */
+  awaited(delivery: number, identifier: number | undefined): boolean {
+    const message = this.#openMessage(delivery, identifier);
+    if (message === undefined) return false;
+    if (!message.handled) this.#room.occupy(message, 'awaited');
+    return true;
   }
 
   /** A delivery may be acknowledged. Unknown ones need nothing. */
   handled(delivery: number, identifier: number | undefined): void {
-    if (identifier === undefined) return;
-    const message = this.#open.get(identifier);
-    if (message === undefined || message.delivery !== delivery || message.handled) return;
+    const message = this.#openMessage(delivery, identifier);
+    if (message === undefined || message.handled) return;
     message.handled = true;
+    this.#room.occupy(message, undefined);
+    // Before its turn to be acknowledged has come: whatever happens until then, it is not delivered again.
+    if (message.qos === 2) this.#store(message);
     if (message.onConnection) this.#acknowledgeHandled();
-    else if (message.qos === 2) this.#store(message);
+    this.#askForMore();
   }
 
   /** PUBREL: the broker forgets the message, so must we before we say so. */
   release(packet: AcknowledgementPacket): void {
+    if (this.#isFlooded()) return;
     const identifier = packet.messageId;
     const pubcomp: AcknowledgementPacket = { cmd: 'pubcomp', messageId: identifier };
     if (this.#received.delete(identifier)) {
@@ -164,38 +185,46 @@ export class Inbound {
     for (const waiting of this.#waiting) if (waiting.barrier > this.log.durable) waiting.barrier = appended;
   }
 
+  /** A broker that repeats itself must not fill the memory while a flow or the disk holds the answers back. */
+  #isFlooded(): boolean {
+    if (this.#order.length + this.#waiting.length < DUE_MAX) return false;
+    this.#violated('repeated itself more often than there are packet identifiers');
+    return true;
+  }
+
+  #violated(violation: string): void {
+    this.effects.push({ type: 'close', reason: 'protocol-error', reasonCode: 0x82, violation });
+  }
+
   #receive(packet: PublishPacket, identifier: number, qos: 1 | 2): void {
-    // Counted is what the flow has not taken, because that is what the limit protects. Mosquitto sends its whole backlog at
-    // once after a reconnect, whatever we announced: a client that insisted on every acknowledgement would never get it.
-    if (
-      this.#limits?.protocolVersion === 5 &&
-      this.#heldMessages >= this.receiveMaximum &&
-      !this.#open.has(identifier)
-    ) {
-      this.effects.push({ type: 'close', reason: 'receive-maximum-exceeded', reasonCode: 0x93 });
-      return;
-    }
-    const bytes = packet.topic.length + packet.payload.length;
-    const isFull = this.#heldMessages >= HELD_MESSAGES_MAX || this.#heldBytes + bytes > HELD_BYTES_MAX;
-    if (isFull && this.#heldMessages > 0) {
-      this.effects.push({ type: 'close', reason: 'inbound-overflow', reasonCode: 0x97 });
-      return;
-    }
     const replaced = this.#open.get(identifier);
-    if (replaced !== undefined) this.#forget(replaced);
+    if (replaced !== undefined) this.#withdraw(replaced);
+    const bytes = packet.topic.length + packet.payload.length;
+    // Counted is what the flow has not taken, or is to acknowledge, because that is what the limit protects. Mosquitto
+    // sends its whole backlog at once after a reconnect, whatever we announced: a client that insisted on every
+    // acknowledgement would never get it.
+    const admission = this.#room.admit(bytes);
+    if (admission === 'leave') {
+      this.effects.push({ type: 'report', report: { kind: 'inbound-full', ...this.#room.awaited } });
+      return;
+    }
+    if (admission !== 'take') {
+      const reasonCode = admission === 'receive-maximum-exceeded' ? 0x93 : 0x97;
+      this.effects.push({ type: 'close', reason: admission, reasonCode });
+      return;
+    }
     const delivery = ++this.#deliveries;
     const message: InboundMessage = {
       delivery,
       identifier,
       qos,
       bytes,
-      held: true,
+      occupies: undefined,
       handled: false,
       onConnection: true,
     };
     this.#open.set(identifier, message);
-    this.#heldMessages += 1;
-    this.#heldBytes += bytes;
+    this.#room.occupy(message, 'held');
     this.#order.push(message);
     this.#deliver(packet, delivery, packet.dup);
   }
@@ -221,6 +250,8 @@ export class Inbound {
 
   /** Acknowledges from the oldest on, as far as they are handled (MQTT-4.6.0-2, -3 (3.1.1)). */
   #acknowledgeHandled(): void {
+    // What is sent behind DISCONNECT nobody gets: it is acknowledged on the next connection.
+    if (this.#askedForMore) return;
     for (let head = this.#order.peek(); head?.handled === true; head = this.#order.peek()) {
       this.#order.shift();
       if (head.qos === 1) {
@@ -244,14 +275,25 @@ export class Inbound {
 
   #forget(message: InboundMessage): void {
     if (this.#open.get(message.identifier) === message) this.#open.delete(message.identifier);
-    this.#letGo(message);
+    this.#room.occupy(message, undefined);
   }
 
-  #letGo(message: InboundMessage): void {
-    if (!message.held) return;
-    message.held = false;
-    this.#heldMessages -= 1;
-    this.#heldBytes -= message.bytes;
+  /** The broker does not wait for it any more. */
+  #withdraw(message: InboundMessage): void {
+    this.#forget(message);
+    this.effects.push({ type: 'withdrawn', delivery: message.delivery });
+  }
+
+  #openMessage(delivery: number, identifier: number | undefined): InboundMessage | undefined {
+    const message = identifier === undefined ? undefined : this.#open.get(identifier);
+    return message?.delivery === delivery ? message : undefined;
+  }
+
+  /** A broker sends unacknowledged messages again on a new connection only (MQTT-4.4.0-1 (5.0)). */
+  #askForMore(): void {
+    if (this.#limits === undefined || this.#askedForMore || !this.#room.isReadyForMore) return;
+    this.#askedForMore = true;
+    this.effects.push({ type: 'close', reason: 'inbound-room', reasonCode: 0 });
   }
 
   #sendDurable(): void {

@@ -1,5 +1,5 @@
-import type { DiscardReason } from './effects';
 import { elapsedSince } from './elapsed';
+import type { FailureReason } from './failure';
 import type { Message, QoS, QueuedMessage } from './message';
 import type { ReadyMessage } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
@@ -28,6 +28,9 @@ export interface OutboundMessage {
   /** Bytes it takes in the window of this connection; -1: none taken. */
   windowBytes: number;
   releaseOrder: number;
+  /** When PUBLISH was last sent, 0: not known; and how often it was sent again. */
+  sentAt: number;
+  retries: number;
   /** The broker has answered the PUBREL that freed its identifier: it is not sent again, the mark may cover it now. */
   cleared: boolean;
   /** QoS 0: its removal was recorded; it is sent once or not at all. */
@@ -51,7 +54,7 @@ export function publishPacketSize(message: Message): number {
 }
 
 /** Bytes of a Variable Byte Integer (1.5.5 (5.0)). */
-function lengthSize(value: number): number {
+export function lengthSize(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4;
 }
 
@@ -111,6 +114,8 @@ export function outboundFrom(ready: ReadyMessage): OutboundMessage {
     barrier: ready.barrier,
     windowBytes: -1,
     releaseOrder: 0,
+    sentAt: 0,
+    retries: 0,
     cleared: false,
     removed: false,
     inSnapshot: false,
@@ -127,7 +132,7 @@ export function obstacleTo(
   outbound: OutboundMessage,
   limits: ConnectionLimits,
   now: number,
-): DiscardReason | undefined {
+): FailureReason | undefined {
   const { message } = outbound;
   if (outbound.removed) return undefined;
   if (limits.maximumPacketSize !== undefined && publishPacketSize(message) > limits.maximumPacketSize) {
@@ -141,13 +146,15 @@ export function obstacleTo(
 
 /** How a snapshot keeps a message that has left the queue. `mark`: up to there messages may have been sent. */
 export function openState(outbound: OutboundMessage, mark: number): OpenMessageState {
-  const { message, packetId, releaseOrder, inSnapshot } = outbound;
+  const { message, packetId, releaseOrder, sentAt, retries, inSnapshot } = outbound;
   const unreleased = message.sequence <= mark ? 'published' : 'requeued';
   return {
     sequence: message.sequence,
     packetId,
     phase: isReleased(outbound) ? 'released' : unreleased,
     releaseOrder,
+    sentAt,
+    retries,
     ...(inSnapshot ? { message } : {}),
   };
 }

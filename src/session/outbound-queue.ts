@@ -109,6 +109,14 @@ export class OutboundQueue {
     this.#loading = false;
   }
 
+  /** Messages up to `sequence` are gone, wherever they are. */
+  removeUpTo(sequence: number): void {
+    for (let ready = this.peek(); ready !== undefined && ready.message.sequence <= sequence; ready = this.peek()) {
+      this.shift();
+    }
+    this.#loadedUpTo = Math.max(this.#loadedUpTo, sequence);
+  }
+
   /** Nothing is left on disk behind `loadedUpTo` (the journal could not prove more). */
   endTail(): void {
     this.#last = this.#loadedUpTo;

@@ -1,6 +1,7 @@
+import { type Failure, numberOfReason, reasonOfNumber } from './failure';
 import type { Message, MessageOrigin, QoS } from './message';
 import { propertiesSize, readProperties, writeProperties } from './property-codec';
-import { type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
+import { type EnqueuedRecord, type MessageSource, RecordKind, type SessionRecord } from './records';
 import type { RecordCodec, Subscription, SubscriptionState } from './state';
 
 /**
@@ -8,15 +9,19 @@ import type { RecordCodec, Subscription, SubscriptionState } from './state';
  *
  * | kind            | body                                                                                         |
  * | --------------- | -------------------------------------------------------------------------------------------- |
- * | Enqueued        | flags u8, enqueued at u48, topic (u16 length), [properties (u32 length)], [node, messageId (u8 length each)], payload to the end |
+ * | Enqueued        | flags u8, enqueued at u48, topic (u16 length), [properties (u32 length)], [node, messageId (u8 length each)], [source id (u8 length), source sequence u48], payload to the end |
  * | Mark, Adopted   | sequence u48                                                                                 |
  * | Released        | first u48, last u48                                                                          |
  * | Completed       | first u48, last u48, count u48, bytes u48                                                    |
  * | Received(Removed) | identifiers u16 each                                                                       |
  * | SessionLost     | empty                                                                                        |
  * | Subscribed      | options u8, state u8, refused with u8, identifier u32, filter (u16 length), users to the end |
- * | Unsubscribed, Broker | UTF-8 to the end                                                                        |
+ * | Unsubscribed, Broker, TransferEnded | UTF-8 to the end                                                                        |
  * | Paused          | u8                                                                                           |
+ * | GivenUp         | sequence u48, reserve u16, failure                                                           |
+ * | Failed          | sequence u48, failure, body of an Enqueued record to the end                                 |
+ *
+ * A failure is: reason u8, reason code u8, failed at u48, reason string (u16 length).
  */
 export const recordCodec: RecordCodec<SessionRecord> = {
   kind: (record) => record.kind,
@@ -39,7 +44,9 @@ export const recordCodec: RecordCodec<SessionRecord> = {
 const FLAG_RETAIN = 0x04;
 const FLAG_PROPERTIES = 0x08;
 const FLAG_ORIGIN = 0x10;
+const FLAG_SOURCE = 0x20;
 const ORIGIN_TEXT_MAX = 255;
+const REASON_STRING_BYTES_MAX = 65_535;
 const SUBSCRIPTION_STATES: readonly SubscriptionState[] = [
   'requested',
   'active',
@@ -48,7 +55,7 @@ const SUBSCRIPTION_STATES: readonly SubscriptionState[] = [
   'removing',
 ];
 
-/** What a stored message counts for: the bytes of its record's body. */
+/** What a stored message counts for: the bytes of its record's body, less where it was transferred from. */
 export function messageSize(message: Message, origin: MessageOrigin | undefined): number {
   let size = 9 + Buffer.byteLength(message.topic) + message.payload.length;
   if (message.properties !== undefined) size += 4 + propertiesSize(message.properties);
@@ -59,7 +66,7 @@ export function messageSize(message: Message, origin: MessageOrigin | undefined)
 function recordSize(record: SessionRecord): number {
   switch (record.kind) {
     case RecordKind.Enqueued:
-      return messageSize(record.message, record.origin);
+      return messageSize(record.message, record.origin) + sourceSize(record.source);
     case RecordKind.Mark:
     case RecordKind.Adopted:
       return 6;
@@ -78,8 +85,14 @@ function recordSize(record: SessionRecord): number {
       return Buffer.byteLength(record.filter);
     case RecordKind.Broker:
       return Buffer.byteLength(record.address);
+    case RecordKind.TransferEnded:
+      return Buffer.byteLength(record.source);
     case RecordKind.Paused:
       return 1;
+    case RecordKind.GivenUp:
+      return 8 + failureSize(record);
+    case RecordKind.Failed:
+      return 6 + failureSize(record) + messageSize(record.message, record.origin);
   }
 }
 
@@ -113,8 +126,22 @@ function writeRecord(record: SessionRecord, target: Buffer, offset: number): num
       return offset + target.write(record.filter, offset, 'utf8');
     case RecordKind.Broker:
       return offset + target.write(record.address, offset, 'utf8');
+    case RecordKind.TransferEnded:
+      return offset + target.write(record.source, offset, 'utf8');
     case RecordKind.Paused:
       return target.writeUInt8(record.paused ? 1 : 0, offset);
+    case RecordKind.GivenUp:
+      return writeFailure(
+        record,
+        target,
+        target.writeUInt16LE(record.reserve, target.writeUIntLE(record.sequence, offset, 6)),
+      );
+    case RecordKind.Failed:
+      return writeEnqueued(
+        record,
+        target,
+        writeFailure(record, target, target.writeUIntLE(record.sequence, offset, 6)),
+      );
   }
 }
 
@@ -150,19 +177,32 @@ function readRecord(kind: number, body: Buffer): SessionRecord {
       return { kind, filter: body.toString('utf8') };
     case RecordKind.Broker:
       return { kind, address: body.toString('utf8') };
+    case RecordKind.TransferEnded:
+      return { kind, source: body.toString('utf8') };
     case RecordKind.Paused:
       return { kind, paused: body.readUInt8(0) === 1 };
+    case RecordKind.GivenUp: {
+      const { failure } = readFailure(body, 8);
+      return { kind, sequence: body.readUIntLE(0, 6), reserve: body.readUInt16LE(6), ...failure };
+    }
+    case RecordKind.Failed: {
+      const { failure, end } = readFailure(body, 6);
+      const { message, enqueuedAt, origin } = readEnqueued(body.subarray(end));
+      const from = origin === undefined ? {} : { origin };
+      return { kind, sequence: body.readUIntLE(0, 6), message, enqueuedAt, ...from, ...failure };
+    }
     default:
       throw new RangeError('the kind is unknown');
   }
 }
 
-function writeEnqueued(record: EnqueuedRecord, target: Buffer, offset: number): number {
+function writeEnqueued(record: Omit<EnqueuedRecord, 'kind'>, target: Buffer, offset: number): number {
   const { message, origin } = record;
   let flags: number = message.qos;
   if (message.retain) flags |= FLAG_RETAIN;
   if (message.properties !== undefined) flags |= FLAG_PROPERTIES;
   if (origin !== undefined) flags |= FLAG_ORIGIN;
+  if (record.source !== undefined) flags |= FLAG_SOURCE;
   target[offset] = flags;
   let at = target.writeUIntLE(Math.max(0, Math.trunc(record.enqueuedAt)), offset + 1, 6);
   const topicLength = target.write(message.topic, at + 2, 'utf8');
@@ -176,6 +216,10 @@ function writeEnqueued(record: EnqueuedRecord, target: Buffer, offset: number): 
   if (origin !== undefined) {
     at = writeOriginText(origin.node, target, at);
     at = writeOriginText(origin.messageId, target, at);
+  }
+  if (record.source !== undefined) {
+    target[at] = target.write(record.source.id, at + 1, 'utf8');
+    at = target.writeUIntLE(record.source.sequence, at + 1 + (target[at] as number), 6);
   }
   return at + message.payload.copy(target, at);
 }
@@ -204,6 +248,11 @@ function readEnqueued(body: Buffer): EnqueuedRecord {
     const idEnd = nodeEnd + 1 + body.readUInt8(nodeEnd);
     record.origin = { node: text(body, at + 1, nodeEnd), messageId: text(body, nodeEnd + 1, idEnd) };
     at = idEnd;
+  }
+  if ((flags & FLAG_SOURCE) !== 0) {
+    const idEnd = at + 1 + body.readUInt8(at);
+    record.source = { id: text(body, at + 1, idEnd), sequence: body.readUIntLE(idEnd, 6) };
+    at = idEnd + 6;
   }
   message.payload = body.subarray(at);
   return record;
@@ -241,6 +290,40 @@ function readSubscription(body: Buffer): Subscription {
     ...(refusedWith === 0 ? {} : { refusedWith }),
     ...(filterEnd === body.length ? {} : { users: text(body, filterEnd, body.length) }),
   };
+}
+
+function sourceSize(source: MessageSource | undefined): number {
+  return source === undefined ? 0 : 7 + Buffer.byteLength(source.id);
+}
+
+/** The broker's words are cut where no record could hold them. */
+function reasonStringBytes({ reasonString = '' }: Failure): Buffer {
+  return Buffer.from(reasonString, 'utf8').subarray(0, REASON_STRING_BYTES_MAX);
+}
+
+function failureSize(failure: Failure): number {
+  return 10 + reasonStringBytes(failure).length;
+}
+
+function writeFailure(failure: Failure, target: Buffer, offset: number): number {
+  const words = reasonStringBytes(failure);
+  target[offset] = numberOfReason(failure.reason);
+  target[offset + 1] = failure.reasonCode ?? 0;
+  target.writeUIntLE(Math.max(0, Math.trunc(failure.failedAt)), offset + 2, 6);
+  target.writeUInt16LE(words.length, offset + 8);
+  return offset + 10 + words.copy(target, offset + 10);
+}
+
+function readFailure(body: Buffer, offset: number): { failure: Failure; end: number } {
+  const reason = reasonOfNumber(body.readUInt8(offset));
+  if (reason === undefined) throw new RangeError(`the reason ${body[offset]} is unknown`);
+  const reasonCode = body.readUInt8(offset + 1);
+  const end = offset + 10 + body.readUInt16LE(offset + 8);
+  const reasonString = text(body, offset + 10, end);
+  const failure: Failure = { reason, failedAt: body.readUIntLE(offset + 2, 6) };
+  if (reasonCode !== 0) failure.reasonCode = reasonCode;
+  if (reasonString !== '') failure.reasonString = reasonString;
+  return { failure, end };
 }
 
 function originSize(value: string): number {

@@ -1,3 +1,4 @@
+import type { Failure } from './failure';
 import type { Message, MessageOrigin } from './message';
 import type { Subscription } from './state';
 
@@ -20,8 +21,20 @@ export const RecordKind = {
   Paused: 9,
   Broker: 10,
   Adopted: 11,
+  TransferEnded: 12,
+  GivenUp: 13,
+  /** Only in the file of dead letters, never in a journal. */
+  Failed: 14,
   Enqueued: 0x81,
 } as const;
+
+/** Where a transferred message came from: a session, a file or dead letters, and its place there. */
+export interface MessageSource {
+  /** At most 255 bytes of UTF-8; whoever transfers chooses it. */
+  id: string;
+  /** 0 to 2^48 - 1. */
+  sequence: number;
+}
 
 /** A message enters the queue. Its record's sequence is the message's sequence from here on. */
 export interface EnqueuedRecord {
@@ -30,6 +43,7 @@ export interface EnqueuedRecord {
   /** Milliseconds since the epoch on the steady clock. */
   enqueuedAt: number;
   origin?: MessageOrigin;
+  source?: MessageSource;
 }
 
 /**
@@ -104,6 +118,33 @@ export interface AdoptedRecord {
   until: number;
 }
 
+/** A transfer is over, its original removed: which of its messages were enqueued need not be known any longer. */
+export interface TransferEndedRecord {
+  kind: typeof RecordKind.TransferEnded;
+  source: string;
+}
+
+/**
+ * A message was given up; it is stored until it is a dead letter (Completed). Durable before it becomes one: from here on
+ * it is never sent, and after a crash it becomes one all the same.
+ */
+export interface GivenUpRecord extends Failure {
+  kind: typeof RecordKind.GivenUp;
+  sequence: number;
+  /** Identifier under which the broker may hold it; not used for new messages while its session lasts. 0: none. */
+  reserve: number;
+}
+
+/** A dead letter: all that is needed to send the message again, and why it was given up. */
+export interface FailedRecord extends Failure {
+  kind: typeof RecordKind.Failed;
+  /** Of the message in the session's queue. */
+  sequence: number;
+  message: Message;
+  enqueuedAt: number;
+  origin?: MessageOrigin;
+}
+
 export type SessionRecord =
   | EnqueuedRecord
   | MarkRecord
@@ -116,4 +157,7 @@ export type SessionRecord =
   | UnsubscribedRecord
   | PausedRecord
   | BrokerRecord
-  | AdoptedRecord;
+  | AdoptedRecord
+  | TransferEndedRecord
+  | GivenUpRecord
+  | FailedRecord;

@@ -1,3 +1,4 @@
+import type { Failure } from './failure';
 import type { QueuedMessage } from './message';
 import type { OutboundMessage } from './outbound-message';
 import { LOAD_BYTES } from './outbound-queue';
@@ -5,6 +6,7 @@ import { identifierOf } from './packet-identifiers';
 import { messageSize } from './record-codec';
 import { RecordKind, type SessionRecord } from './records';
 import type { OpenMessageState, SessionState, Subscription } from './state';
+import { Transfers } from './transfers';
 
 /** The outbound part of a recovered session. */
 export interface RecoveredOutbound {
@@ -17,6 +19,10 @@ export interface RecoveredOutbound {
   stored: { count: number; bytes: number };
   adoptedUntil: number;
   paused: boolean;
+  /** Given up, and not dead letters yet. */
+  failed: { outbound: OutboundMessage; failure: Failure }[];
+  /** Identifiers of messages given up that the broker may hold. */
+  reserved: number[];
   /** PUBREC was recorded: PUBREL is sent again, in this order. */
   released: OutboundMessage[];
   /** To be sent before the queue: perhaps sent already (`sent`), or new after the broker lost its session. */
@@ -47,6 +53,7 @@ export class Recovery {
   sequence: number;
   readonly received: Set<number>;
   readonly subscriptions: Map<string, Subscription>;
+  readonly transfers: Transfers;
   broker: string;
   #paused: boolean;
   #mark: number;
@@ -61,6 +68,9 @@ export class Recovery {
   #takenUpTo: number;
   readonly #window: { size: number; ceiling: number };
   #completed: Range[] = [];
+  /** By sequence, in the order in which they were given up. */
+  readonly #givenUp = new Map<number, Failure>();
+  readonly #reserved: Set<number>;
   #released: Range[] = [];
   #releasedInSnapshot: number[];
   /** Open in the snapshot; `undefined` until its message is read. */
@@ -75,6 +85,7 @@ export class Recovery {
     this.sequence = state.sequence;
     this.received = new Set(state.received);
     this.subscriptions = new Map(state.subscriptions.map((subscription) => [subscription.filter, subscription]));
+    this.transfers = new Transfers(state.transfers);
     this.broker = state.broker;
     this.#paused = state.paused;
     this.#mark = state.mark;
@@ -86,6 +97,8 @@ export class Recovery {
     this.#lastMessage = Math.max(state.sequence, state.queueAfter);
     this.#window = { ...state.window };
     for (const open of state.open) this.#open.set(open.sequence, open);
+    for (const { sequence, ...failure } of state.givenUp) this.#givenUp.set(sequence, failure);
+    this.#reserved = new Set(state.reserved);
     const released = state.open.filter((open) => open.phase === 'released');
     released.sort((one, other) => one.releaseOrder - other.releaseOrder);
     this.#releasedInSnapshot = released.map((open) => open.sequence);
@@ -102,6 +115,8 @@ export class Recovery {
     }
     const wanted = this.#wanted[this.#wantedAt];
     if (wanted !== undefined) return { after: wanted - 1, maxBytes: LOAD_BYTES };
+    // What a purge removed may be as long as the queue was.
+    this.#readUpTo = endOfRun(this.#completed, this.#readUpTo);
     if (this.#readUpTo < this.#takenUpTo) return { after: this.#readUpTo, maxBytes: LOAD_BYTES };
     return undefined;
   }
@@ -122,16 +137,19 @@ export class Recovery {
 
   /** Whether a queued message read later is still stored. */
   isStored(sequence: number): boolean {
-    return !within(this.#completed, sequence);
+    return rangeOf(this.#completed, sequence) === undefined;
   }
 
   /** Once `nextRead` has nothing more. */
   outbound(): RecoveredOutbound {
+    const failed = [...this.#givenUp].flatMap(([sequence, failure]) =>
+      this.#outboundMessage(sequence, 'waiting').map((outbound) => ({ outbound, failure })),
+    );
     const released = this.#releaseOrder().flatMap((sequence) => this.#outboundMessage(sequence, 'released'));
     released.forEach((outbound, index) => {
       outbound.releaseOrder = index + 1;
     });
-    const done = new Set(released.map((outbound) => outbound.message.sequence));
+    const done = new Set([...this.#givenUp.keys(), ...released.map((outbound) => outbound.message.sequence)]);
     const front = [...this.#messages.keys()]
       .filter((sequence) => !done.has(sequence))
       .sort((one, other) => one - other)
@@ -145,6 +163,8 @@ export class Recovery {
       stored: { count: Math.max(0, this.#stored.count), bytes: Math.max(0, this.#stored.bytes) },
       adoptedUntil: this.#adoptedUntil,
       paused: this.#paused,
+      failed,
+      reserved: [...this.#reserved],
       released,
       front,
     };
@@ -157,6 +177,7 @@ export class Recovery {
         this.#stored.count += 1;
         this.#stored.bytes += messageSize(record.message, record.origin);
         this.#lastMessage = sequence;
+        if (record.source !== undefined) this.transfers.add(record.source, 0);
         break;
       case RecordKind.Mark:
         this.#mark = record.upTo;
@@ -181,6 +202,7 @@ export class Recovery {
       case RecordKind.SessionLost:
         this.#mark = 0;
         this.#adoptedUntil = 0;
+        this.#reserved.clear();
         this.#released = [];
         this.#releasedInSnapshot = [];
         this.received.clear();
@@ -205,6 +227,18 @@ export class Recovery {
       case RecordKind.Adopted:
         this.#adoptedUntil = record.until;
         break;
+      case RecordKind.TransferEnded:
+        this.transfers.end(record.source);
+        break;
+      case RecordKind.GivenUp: {
+        const { kind: _kind, sequence: givenUp, reserve, ...failure } = record;
+        this.#givenUp.set(givenUp, failure);
+        this.#takenUpTo = Math.max(this.#takenUpTo, givenUp);
+        if (reserve > 0) this.#reserved.add(reserve);
+        break;
+      }
+      case RecordKind.Failed:
+        break; // Never in a journal.
     }
   }
 
@@ -240,7 +274,7 @@ export class Recovery {
       );
       for (const sequence of inRange.sort((one, other) => one - other)) order.add(sequence);
     }
-    return [...order].filter((sequence) => this.#messages.has(sequence));
+    return [...order].filter((sequence) => this.#messages.has(sequence) && !this.#givenUp.has(sequence));
   }
 
   #outboundMessage(sequence: number, phase: 'released' | 'waiting'): OutboundMessage[] {
@@ -258,6 +292,8 @@ export class Recovery {
         barrier: 0,
         windowBytes: -1,
         releaseOrder: 0,
+        sentAt: this.#open.get(sequence)?.sentAt ?? 0,
+        retries: this.#open.get(sequence)?.retries ?? 0,
         cleared: false,
         removed: false,
         inSnapshot: this.#open.get(sequence)?.message !== undefined,
@@ -277,7 +313,7 @@ function merged(ranges: Range[]): Range[] {
 }
 
 /** Binary search in sorted, disjoint ranges. */
-function within(ranges: readonly Range[], sequence: number): boolean {
+function rangeOf(ranges: readonly Range[], sequence: number): Range | undefined {
   let low = 0;
   let high = ranges.length - 1;
   while (low <= high) {
@@ -285,7 +321,12 @@ function within(ranges: readonly Range[], sequence: number): boolean {
     const range = ranges[middle] as Range;
     if (sequence < range.first) high = middle - 1;
     else if (sequence > range.last) low = middle + 1;
-    else return true;
+    else return range;
   }
-  return false;
+  return undefined;
+}
+
+/** The last sequence of the range that begins right behind `sequence`; `sequence` itself when there is none. */
+function endOfRun(ranges: readonly Range[], sequence: number): number {
+  return rangeOf(ranges, sequence + 1)?.last ?? sequence;
 }

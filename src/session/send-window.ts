@@ -36,6 +36,8 @@ export class SendWindow {
   #acknowledgedSinceGrowth = 0;
   #acknowledgedOnConnection = 0;
   #heldBack = false;
+  /** After connections without a result: from one message on, twice as many per acknowledged window. */
+  #cautious = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly maxInflight: number,
@@ -52,15 +54,19 @@ export class SendWindow {
   }
 
   get limit(): number {
-    return Math.max(1, Math.min(this.maxInflight, this.#announced ?? this.#size));
+    return Math.max(1, Math.min(this.maxInflight, this.#announced ?? this.#size, this.#cautious));
   }
 
   get used(): number {
     return this.#used;
   }
 
-  /** A new connection starts with nothing in use: the quota is not kept (MQTT-4.9.0-1 (5.0)). */
-  connected(limits: ConnectionLimits): void {
+  /**
+   * A new connection starts with nothing in use: the quota is not kept (MQTT-4.9.0-1 (5.0)). `cautious`: and with one
+   * message.
+   */
+  connected(limits: ConnectionLimits, cautious = false): void {
+    this.#cautious = cautious ? 1 : Number.POSITIVE_INFINITY;
     this.#announced = limits.protocolVersion === 5 ? (limits.receiveMaximum ?? 65_535) : undefined;
     this.#used = 0;
     this.#usedBytes = 0;
@@ -112,6 +118,7 @@ export class SendWindow {
   release(bytes: number, qos: QoS, now: number): void {
     this.giveBack(bytes, qos);
     this.#acknowledgedOnConnection += 1;
+    this.#cautious += 1;
     if (this.#announced !== undefined || !this.#heldBack) return;
     this.#acknowledgedSinceGrowth += 1;
     if (this.#acknowledgedSinceGrowth < this.#size) return;

@@ -4,14 +4,15 @@ import { Inbound } from './inbound';
 import type { Message, MessageOrigin, QueuedMessage } from './message';
 import { Outbound } from './outbound';
 import { type OutboundMessage, publishPacketSize } from './outbound-message';
-import { MESSAGE_IDENTIFIERS } from './packet-identifiers';
+import { identifierOf, MESSAGE_IDENTIFIERS } from './packet-identifiers';
 import type { ConnectionLimits, InboundPacket } from './packets';
 import { messageSize } from './record-codec';
 import { RecordLog } from './record-log';
-import { type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
+import { type EnqueuedRecord, type MessageSource, RecordKind, type SessionRecord } from './records';
 import type { Recovery } from './recovery';
-import type { SessionState, Subscription } from './state';
+import type { SessionState, Subscription, TransferState } from './state';
 import { type SubscriptionRequest, Subscriptions } from './subscriptions';
+import type { Transfers } from './transfers';
 
 /** Without any acknowledgement for this long while messages are open, the connection is closed. */
 const OVERDUE_MS = 30_000;
@@ -25,6 +26,10 @@ export interface SessionOptions {
   whenFull: 'reject' | 'dropOldest';
   /** What becomes of unacknowledged messages when the broker lost its session. */
   onSessionLost: 'republish' | 'discard';
+  /** Messages that are given up become dead letters (`keepFailed`, `failedKept`) before they are gone. */
+  keepFailed: boolean;
+  /** Messages a second that leave the queue; re-sends and acknowledgements are not held back. 0: no limit. */
+  maxSendRate: number;
   /** What we announce to an MQTT 5 broker. */
   receiveMaximum: number;
 }
@@ -36,10 +41,6 @@ export interface ConnectedTo {
 }
 
 export interface SessionCounters {
-  /** PUBLISH packets sent, re-sends included. */
-  published: number;
-  /** PUBLISH packets sent again with DUP. */
-  resent: number;
   /** Connections closed because acknowledgements were overdue. */
   overdue: number;
 }
@@ -50,8 +51,15 @@ interface RejectedMessage {
   record: EnqueuedRecord;
 }
 
-/** What a publish became. `stored`: in the queue under this sequence; durable as soon as that record is. */
-export type PublishOutcome = { kind: 'stored'; sequence: number } | { kind: 'sent' } | { kind: 'full' };
+/**
+ * What a publish became. `stored`: in the queue under this sequence; durable as soon as that record is. `duplicate`: this
+ * message of its source was enqueued before; `pending`: but that is not durable yet, so it may still be rejected.
+ */
+export type PublishOutcome =
+  | { kind: 'stored'; sequence: number }
+  | { kind: 'sent' }
+  | { kind: 'full' }
+  | { kind: 'duplicate'; pending: boolean };
 
 /**
  * One MQTT session of a client: everything that outlives a connection, and the rules for it (4.1 of MQTT 3.1.1 and 5.0).
@@ -71,18 +79,21 @@ export type PublishOutcome = { kind: 'stored'; sequence: number } | { kind: 'sen
  * | PUBREC                       | Received, after the message was handed over        |
  * | PUBCOMP                      | ReceivedRemoved                                    |
  * | SUBSCRIBE, UNSUBSCRIBE       | Subscribed                                         |
+ * | a dead letter is kept        | GivenUp: from then on the message is never sent    |
+ * | Completed, of a dead letter  | none of ours: `failedKept` says that it is durable |
  *
  * PUBACK and PUBCOMP that come in wait for nothing: a lost Completed record costs at most one legal re-send.
  */
 export class Session {
   /** Since this object was made. */
-  readonly counters: SessionCounters = { published: 0, resent: 0, overdue: 0 };
+  readonly counters: SessionCounters = { overdue: 0 };
   readonly #effects: Effect[] = [];
   readonly #log: RecordLog;
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
   readonly #subscriptions: Subscriptions;
   readonly #direct: DirectPublish;
+  readonly #transfers: Transfers;
   readonly #recovery: Recovery;
   readonly #options: SessionOptions;
   #broker: string;
@@ -97,19 +108,12 @@ export class Session {
     this.#options = options;
     this.#broker = recovery.broker;
     this.#log = new RecordLog(recovery.sequence, this.#effects);
-    this.#outbound = new Outbound(
-      recovery.outbound(),
-      options.maxInflight,
-      this.#log,
-      this.#effects,
-      this.counters,
-      options.onSessionLost === 'discard',
-      now,
-    );
+    this.#outbound = new Outbound(recovery.outbound(), options, this.#log, this.#effects, now);
     this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
     const inUse = (identifier: number) => this.#outbound.usesIdentifier(identifier);
     this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects, inUse);
     this.#direct = new DirectPublish(this.#effects, this.#outbound);
+    this.#transfers = recovery.transfers;
   }
 
   // What is there.
@@ -153,12 +157,32 @@ export class Session {
     return this.#outbound.windowLimit;
   }
 
+  /** Messages given up that are not dead letters yet; they count as stored. */
+  get failing(): number {
+    return this.#outbound.failing;
+  }
+
+  /** Milliseconds after which `takeEffects` may have more, for the rate alone; `undefined`: nothing waits for that. */
+  get waitMs(): number | undefined {
+    return this.#outbound.waitMs;
+  }
+
+  /** Messages go out one at a time, to find the one that makes the broker end connections. */
+  get isProbing(): boolean {
+    return this.#outbound.isProbing;
+  }
+
   openMessages(): readonly OutboundMessage[] {
     return [...this.#outbound.openMessages()];
   }
 
   subscriptions(): Subscription[] {
     return this.#subscriptions.all();
+  }
+
+  /** Transfers into this session that have not ended. */
+  transfers(): TransferState[] {
+    return this.#transfers.state;
   }
 
   subscription(filter: string): Subscription | undefined {
@@ -173,18 +197,35 @@ export class Session {
 
   /**
    * A message is to be sent. QoS 0 goes out at once while connected; everything else is stored first.
-   * `watched`: an `acknowledged` effect is wanted.
+   * `watched`: an `acknowledged` effect is wanted. `now` is its enqueue time.
+   *
+   * With a `source` it is a transfer: stored in any case, once for each sequence of a source however often it is asked
+   * for, until `endTransfer`; nothing is dropped for it.
+   * @throws RangeError for a source that no record can hold.
    */
-  publish(message: Message, origin: MessageOrigin | undefined, watched: boolean, now: number): PublishOutcome {
-    if (message.qos === 0 && this.#sendAtOnce(message)) return { kind: 'sent' };
+  publish(
+    message: Message,
+    origin: MessageOrigin | undefined,
+    watched: boolean,
+    now: number,
+    source?: MessageSource,
+  ): PublishOutcome {
+    if (source !== undefined) this.#transfers.check(source);
+    if (source !== undefined && this.#transfers.has(source)) {
+      return { kind: 'duplicate', pending: this.#transfers.isPending(source) };
+    }
+    if (source === undefined && message.qos === 0 && this.#sendAtOnce(message)) return { kind: 'sent' };
     const size = messageSize(message, origin);
-    if (!this.#makeRoom(size)) return { kind: 'full' };
+    if (!this.#makeRoom(size, source !== undefined)) return { kind: 'full' };
+    this.#skipReserved();
     const sequence = this.#log.append({
       kind: RecordKind.Enqueued,
       message,
       enqueuedAt: now,
       ...(origin === undefined ? {} : { origin }),
+      ...(source === undefined ? {} : { source }),
     });
+    if (source !== undefined) this.#transfers.add(source, sequence);
     const queued: QueuedMessage = {
       topic: message.topic,
       payload: message.payload,
@@ -206,8 +247,8 @@ export class Session {
     const known = this.#broker !== '';
     const sameBroker = this.#broker === address;
     const lost = limits.cleanStart || limits.sessionPresent === false || (known && !sameBroker);
-    if (lost) this.#sessionLost(limits.cleanStart ? 'republish' : this.#options.onSessionLost);
-    if (known && !sameBroker) this.#outbound.forgetWindow();
+    if (lost) this.#sessionLost(limits.cleanStart ? 'republish' : this.#options.onSessionLost, now);
+    if (known && !sameBroker) this.#outbound.forgetBroker();
     if (!sameBroker) this.#log.append({ kind: RecordKind.Broker, address });
     // 3.2.2-4 (5.0) would have us close: but what the broker still queues for this client id is not thrown away.
     // A 3.1 broker does not say; it may hold one just as well.
@@ -226,9 +267,9 @@ export class Session {
    * The stored session had expired when it was opened (3.1.2.11.2 of 5.0): the protocol state starts anew, and what the
    * broker may still hold is adopted. Queued messages stay.
    */
-  expire(): void {
+  expire(now: number): void {
     if (this.#broker === '') return;
-    this.#sessionLost(this.#options.onSessionLost);
+    this.#sessionLost(this.#options.onSessionLost, now);
     this.#subscriptions.expire();
     this.#broker = '';
     this.#log.append({ kind: RecordKind.Broker, address: '' });
@@ -290,6 +331,14 @@ export class Session {
     this.#inbound.taken(delivery, identifier);
   }
 
+  /**
+   * A delivery was handed over to a flow that will acknowledge it: until then it counts against the bounds.
+   * @returns false when the broker does not wait for that (any more).
+   */
+  awaited(delivery: number, identifier: number | undefined): boolean {
+    return this.#inbound.awaited(delivery, identifier);
+  }
+
   /** A delivery may be acknowledged. */
   handled(delivery: number, identifier: number | undefined): void {
     this.#inbound.handled(delivery, identifier);
@@ -298,6 +347,7 @@ export class Session {
   /** Every record up to `sequence` is durable. */
   durable(sequence: number): void {
     this.#log.durable = sequence;
+    this.#transfers.durable(sequence);
     this.#outbound.durable();
     this.#inbound.durable();
     this.#subscriptions.durable();
@@ -315,6 +365,7 @@ export class Session {
     }
     this.#effects.splice(0, this.#effects.length, ...others);
     this.#log.rewind();
+    this.#transfers.storeFailed();
     const rejected: RejectedMessage[] = [];
     for (const { sequence, record } of failed) {
       if (record.kind !== RecordKind.Enqueued) this.#log.append(record);
@@ -347,6 +398,21 @@ export class Session {
     this.#outbound.loadFailed();
   }
 
+  /** A dead letter is durable. */
+  failedKept(sequence: number): void {
+    this.#outbound.failedKept(sequence);
+  }
+
+  /** A dead letter could not be kept. It is asked for again at once: the caller waits between. */
+  failedNotKept(sequence: number): void {
+    this.#outbound.failedNotKept(sequence);
+  }
+
+  /** Removes all messages that were not sent; `purged` answers. What is published from now on stays. */
+  purge(): void {
+    this.#outbound.purge();
+  }
+
   /** The stream is congested, or no longer. */
   congestion(congested: boolean): void {
     this.#outbound.congestion(congested);
@@ -354,6 +420,11 @@ export class Session {
 
   subscribe(request: SubscriptionRequest): void {
     this.#subscriptions.subscribe(request);
+  }
+
+  /** See `Subscriptions.restore`. */
+  restoreSubscription(request: SubscriptionRequest): boolean {
+    return this.#subscriptions.restore(request);
   }
 
   unsubscribe(filter: string): void {
@@ -368,6 +439,13 @@ export class Session {
     if (this.#outbound.paused === paused) return;
     this.#outbound.paused = paused;
     this.#log.append({ kind: RecordKind.Paused, paused });
+  }
+
+  /** All of the source was enqueued, durably, and the original removed: it need not be remembered any longer. */
+  endTransfer(source: string): void {
+    if (!this.#transfers.isKnown(source)) return;
+    this.#transfers.end(source);
+    this.#log.append({ kind: RecordKind.TransferEnded, source });
   }
 
   /** Time passes; to be called about once a second while connected. */
@@ -397,7 +475,23 @@ export class Session {
       received: this.#inbound.received,
       subscriptions: this.#subscriptions.all(),
       broker: this.#broker,
+      transfers: this.#transfers.state,
     };
+  }
+
+  /**
+   * The session for a copy: what is durable now, the messages that have left the queue inside. The queue is in the
+   * journal, above `queueAfter` and up to `sequence`.
+   */
+  view(): SessionState {
+    const { durable } = this.#log;
+    const messages = this.#outbound.takenMessages();
+    const state = this.snapshot(false);
+    const open = state.open.flatMap((entry) => {
+      const message = messages.get(entry.sequence);
+      return message === undefined || entry.sequence > durable ? [] : [{ ...entry, message }];
+    });
+    return { ...state, open, sequence: durable };
   }
 
   /** QoS 0 bypasses the queue while connected, as long as the stream takes it. */
@@ -407,7 +501,6 @@ export class Session {
     if (message.retain && !limits.retainAvailable) return false;
     const packetSize = publishPacketSize(message);
     if (limits.maximumPacketSize !== undefined && packetSize > limits.maximumPacketSize) return false;
-    this.counters.published += 1;
     const { topic, payload, retain } = message;
     const properties =
       limits.protocolVersion === 5 && message.properties !== undefined ? { properties: message.properties } : {};
@@ -418,20 +511,27 @@ export class Session {
     return true;
   }
 
-  #makeRoom(size: number): boolean {
+  /** The broker may hold something under these identifiers: no message gets such a sequence. */
+  #skipReserved(): void {
+    while (this.#outbound.isReserved(identifierOf(this.#log.sequence + 1))) {
+      this.#log.append({ kind: RecordKind.Paused, paused: this.paused });
+    }
+  }
+
+  #makeRoom(size: number, isTransfer: boolean): boolean {
     const { maxBytes, whenFull } = this.#options;
     if (this.#outbound.stored.bytes + size <= maxBytes) return true;
-    if (whenFull === 'reject' || size > maxBytes) return false;
+    if (whenFull === 'reject' || isTransfer || size > maxBytes) return false;
     const count = this.#outbound.dropOldest(size, maxBytes);
     if (count > 0) this.#effects.push({ type: 'report', report: { kind: 'dropped-oldest', count } });
     return this.#outbound.stored.bytes + size <= maxBytes;
   }
 
-  #sessionLost(policy: 'republish' | 'discard'): void {
+  #sessionLost(policy: 'republish' | 'discard', now: number): void {
     const record = this.#log.append({ kind: RecordKind.SessionLost });
     this.#inbound.sessionLost();
     this.#subscriptions.sessionLost(record);
-    const counts = this.#outbound.sessionLost(policy, record);
+    const counts = this.#outbound.sessionLost(policy, record, now);
     if (counts.requeued + counts.discarded > 0) {
       this.#effects.push({ type: 'report', report: { kind: 'session-lost', ...counts } });
     }

@@ -1,3 +1,4 @@
+import type { Failure } from './failure';
 import type { QoS, QueuedMessage } from './message';
 
 /**
@@ -35,8 +36,24 @@ export interface OpenMessageState {
   phase: 'published' | 'released' | 'requeued';
   /** Position among the released ones: PUBRELs go out in the order of the PUBRECs (MQTT-4.6.0-4 (3.1.1)). */
   releaseOrder: number;
+  /** When PUBLISH was last sent, milliseconds since the epoch on the steady clock; 0: not known. */
+  sentAt: number;
+  /** How often PUBLISH was sent again. */
+  retries: number;
   /** Carried inside the snapshot when its journal segment is to be freed or it came from a file without a journal. */
   message?: QueuedMessage;
+}
+
+/** A transfer that has not ended: which messages of its source have been enqueued, whatever became of them since. */
+export interface TransferState {
+  source: string;
+  /** Sequences of the source, as ranges: sorted, disjoint, not touching. */
+  enqueued: { first: number; last: number }[];
+}
+
+/** A message given up that is not a dead letter yet; it is in `open`, too. */
+export interface GivenUpState extends Failure {
+  sequence: number;
 }
 
 /**
@@ -66,6 +83,11 @@ export interface SessionState {
   broker: string;
   /** Up to this sequence QoS 2 identifiers are cleared by PUBREL/PUBCOMP before their first use. 0: none. */
   adoptedUntil: number;
+  transfers: TransferState[];
+  /** In the order in which they were given up. */
+  givenUp: GivenUpState[];
+  /** Identifiers under which the broker may hold messages that were given up: no new message gets one. */
+  reserved: number[];
 }
 
 /** Header fields shared by MCPS v1 and v2. Times in milliseconds since the epoch. */
@@ -80,6 +102,8 @@ export interface SessionMetadata {
 /** What a file of the original implementation (MCPS v1) holds of a session; oldest first. */
 export interface OriginalSession {
   subscriptions: { topic: string; qos: QoS }[];
+  /** The identifier given out last; 0: none. */
+  lastPacketId: number;
   inflight: {
     packetId: number;
     topic: string;
@@ -88,6 +112,7 @@ export interface OriginalSession {
     retain: boolean;
     /** Milliseconds since the epoch. */
     sendTime: number;
+    retryCount: number;
   }[];
 }
 
@@ -123,5 +148,8 @@ export function emptySessionState(): SessionState {
     window: { size: 0, ceiling: 0 },
     broker: '',
     adoptedUntil: 0,
+    transfers: [],
+    givenUp: [],
+    reserved: [],
   };
 }

@@ -1,4 +1,5 @@
 import type { Effect } from './effects';
+import { lengthSize } from './outbound-message';
 import { ReservedIdentifiers } from './packet-identifiers';
 import type { ConnectionLimits, SubackPacket, UnsubackPacket } from './packets';
 import type { RecordLog } from './record-log';
@@ -14,6 +15,7 @@ export type SubscriptionRequest = Pick<
 /** Filters in one SUBSCRIBE or UNSUBSCRIBE; MQTT 5 sends one each, because a packet has one Subscription Identifier. */
 const FILTERS_PER_PACKET = 50;
 const SUBSCRIPTION_IDENTIFIER_MAX = 268_435_455;
+const PACKET_TOO_LARGE = 0x95;
 
 /**
  * Subscriptions are part of the session: recorded before SUBSCRIBE, active after SUBACK, kept over restarts and
@@ -87,6 +89,17 @@ export class Subscriptions {
     this.#toUnsubscribe.delete(request.filter);
     this.#toSubscribe.add(request.filter);
     this.#sendPending();
+  }
+
+  /**
+   * Adds a subscription of another session as an inactive one: it comes into force when somebody subscribes. One that
+   * exists is left alone.
+   * @returns whether it was added.
+   */
+  restore(request: SubscriptionRequest): boolean {
+    if (this.#all.has(request.filter)) return false;
+    this.#record(subscriptionFrom(request, this.#takeIdentifier(), 'inactive'));
+    return true;
   }
 
   /** Ends a subscription: taken back at the broker, then forgotten. */
@@ -170,6 +183,13 @@ export class Subscriptions {
   suback(packet: SubackPacket): boolean {
     const filters = this.#subscribing.get(packet.messageId);
     if (filters === undefined) return false;
+    const count = packet.granted.length;
+    if (count !== filters.length) {
+      // MQTT-3.8.4-5 (3.1.1), MQTT-3.8.4-6 (5.0). Which filter was granted is not known: they are asked for again.
+      const violation = `answered a SUBSCRIBE of ${filters.length} filters by a SUBACK of ${count}`;
+      this.effects.push({ type: 'close', reason: 'protocol-error', reasonCode: 0x82, violation });
+      return true;
+    }
     this.#subscribing.delete(packet.messageId);
     this.#identifiers.release(packet.messageId);
     filters.forEach((filter, index) => {
@@ -177,7 +197,7 @@ export class Subscriptions {
       if (subscription?.state !== 'requested' && subscription?.state !== 'active') return;
       // A filter asked for again meanwhile is answered by its own SUBACK.
       if (this.#toSubscribe.has(filter) || this.#newest.get(filter) !== packet.messageId) return;
-      this.#granted(subscription, packet.granted[index] ?? 0x80);
+      this.#granted(subscription, packet.granted[index] as number);
     });
     this.#sendPending();
     return true;
@@ -239,14 +259,29 @@ export class Subscriptions {
 
   #sendPending(): void {
     if (this.#limits === undefined || this.#barrier > this.log.durable) return;
-    const most = this.#limits.protocolVersion === 5 ? 1 : FILTERS_PER_PACKET;
+    const { protocolVersion, maximumPacketSize } = this.#limits;
+    this.#dropTooLarge(maximumPacketSize);
     // UNSUBSCRIBE first: the same filter may be asked for again right behind it.
-    this.#sendInPackets(this.#toUnsubscribe, this.#unsubscribing, FILTERS_PER_PACKET, (messageId, filters) => {
+    const most = maximumPacketSize === undefined ? FILTERS_PER_PACKET : 1;
+    this.#sendInPackets(this.#toUnsubscribe, this.#unsubscribing, most, (messageId, filters) => {
       this.effects.push({ type: 'send', packet: { cmd: 'unsubscribe', messageId, unsubscriptions: filters } });
     });
-    this.#sendInPackets(this.#toSubscribe, this.#subscribing, most, (messageId, filters) => {
+    const mostSubscribed = protocolVersion === 5 ? 1 : FILTERS_PER_PACKET;
+    this.#sendInPackets(this.#toSubscribe, this.#subscribing, mostSubscribed, (messageId, filters) => {
       this.#sendSubscribe(messageId, filters, this.#limits as ConnectionLimits);
     });
+  }
+
+  /** What does not fit into a packet of this broker is not sent (MQTT-3.2.2-15 (5.0)); the next connection may take it. */
+  #dropTooLarge(maximumPacketSize = Number.POSITIVE_INFINITY): void {
+    for (const pending of [this.#toUnsubscribe, this.#toSubscribe]) {
+      for (const filter of pending) {
+        const subscription = this.#all.get(filter);
+        if (subscription === undefined || packetSize(subscription) <= maximumPacketSize) continue;
+        pending.delete(filter);
+        if (subscription.state === 'requested') this.#granted(subscription, PACKET_TOO_LARGE);
+      }
+    }
   }
 
   #sendInPackets(
@@ -310,6 +345,13 @@ function subscriptionFrom(request: SubscriptionRequest, identifier: number, stat
   const { filter, qos, noLocal, retainAsPublished, retainHandling, users } = request;
   const subscription = { filter, qos, noLocal, retainAsPublished, retainHandling, identifier, state };
   return users === undefined ? subscription : { ...subscription, users };
+}
+
+/** Bytes of the SUBSCRIBE for one filter (3.8 (5.0)), with its Subscription Identifier; UNSUBSCRIBE is smaller. */
+function packetSize({ filter, identifier }: Subscription): number {
+  const properties = 1 + lengthSize(identifier);
+  const remaining = 2 + 1 + properties + 2 + Buffer.byteLength(filter) + 1;
+  return 1 + lengthSize(remaining) + remaining;
 }
 
 function sameOptions(one: SubscriptionRequest, other: SubscriptionRequest): boolean {

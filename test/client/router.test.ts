@@ -32,7 +32,7 @@ describe('a packet with several Subscription Identifiers', () => {
 
   function route(...identifiers: number[]): string[] {
     called.length = 0;
-    for (const handler of router.route(delivery('a/b', identifiers), withIdentifier))
+    for (const { handler } of router.route(delivery('a/b', identifiers), withIdentifier))
       void handler({ ...message('a'), dup: false, redelivered: false });
     return called;
   }

@@ -9,7 +9,7 @@ const KEEPALIVE_S = 4;
 /** 1.5 times keep alive, and as much again for a link that could be slow with what is under way, and for a busy machine. */
 const NOTICED_WITHIN_S = KEEPALIVE_S * 3;
 
-describe('a half-open link', function () {
+describe('a half-open link (node-red 1105)', function () {
   this.timeout(90_000);
   let testBed: TestBed;
   let library: LibraryProcess | undefined;

@@ -3,7 +3,7 @@ import type { Delivery, Effect } from '../../src/session/effects';
 import type { Message, QoS } from '../../src/session/message';
 import type { ConnectionLimits, InboundPacket, OutboundPacket, PublishPacket } from '../../src/session/packets';
 import { recordCodec } from '../../src/session/record-codec';
-import { RecordKind, type SessionRecord } from '../../src/session/records';
+import { type FailedRecord, RecordKind, type SessionRecord } from '../../src/session/records';
 import { Recovery } from '../../src/session/recovery';
 import { Session, type SessionOptions } from '../../src/session/session';
 import { emptySessionState, type SessionState } from '../../src/session/state';
@@ -20,6 +20,8 @@ const defaultOptions: SessionOptions = {
   maxBytes: 64 * 1024 * 1024,
   whenFull: 'reject',
   onSessionLost: 'republish',
+  keepFailed: true,
+  maxSendRate: 0,
   receiveMaximum: 20,
 };
 
@@ -72,8 +74,13 @@ export class Harness {
   /** Answers `load` effects at once. */
   autoLoad = true;
   loads: { after: number; maxBytes: number }[] = [];
+  /** Dead letters kept. Kept at once (`autoKeep`), or left to `session.failedKept`. */
+  deadLetters: FailedRecord[] = [];
+  autoKeep = true;
   now = START;
   durableCount = 0;
+  /** Reads of the journal before the session was there. */
+  recoveryReads = 0;
   #state: SessionState;
   /** The same records were durable before this process. */
   readonly #before: readonly LoggedRecord[];
@@ -88,6 +95,7 @@ export class Harness {
     for (let reads = 0, read = recovery.nextRead(); read !== undefined; read = recovery.nextRead(), reads++) {
       assert.ok(reads < 10_000, 'recovery does not end');
       recovery.readDone(this.#read(read.after, read.maxBytes));
+      this.recoveryReads += 1;
     }
     this.session = new Session(recovery, { ...defaultOptions, ...options }, this.now);
   }
@@ -222,6 +230,11 @@ export class Harness {
         return;
       case 'deliver':
         this.deliveries.push(effect.delivery);
+        return;
+      case 'keepFailed':
+        if (!this.autoKeep) return;
+        this.deadLetters.push(roundTrip(effect.record) as FailedRecord);
+        this.session.failedKept(effect.sequence);
         return;
       default:
     }

@@ -25,7 +25,11 @@ describe('session: records that counted as durable are gone with the machine', (
   const options = { maxInflight: 10, maxBytes: 1e6, whenFull: 'reject', onSessionLost: 'republish' } as const;
 
   function recovered(): Session {
-    return new Session(new Recovery(structuredClone(state), []), { ...options, receiveMaximum: 10 }, 0);
+    return new Session(
+      new Recovery(structuredClone(state), []),
+      { ...options, receiveMaximum: 10, keepFailed: true, maxSendRate: 0 },
+      0,
+    );
   }
 
   it('clears an identifier that the broker may hold before it carries a new QoS 2 message', () => {

@@ -38,6 +38,8 @@ describe('session: packet identifiers', () => {
           packetId: straggler,
           phase: 'published' as const,
           releaseOrder: 0,
+          sentAt: 0,
+          retries: 0,
           message: {
             topic: 't',
             payload: Buffer.from('s'),

@@ -1,9 +1,12 @@
 import type { QoS } from '../../src/session/message';
 import { MemoryDisk } from '../support/memory-disk';
 import { RuleChecker } from '../support/rules';
+import { mayFail } from './fates';
+import { numberedPayload } from './message-number';
 import { ModelBroker } from './model-broker';
 import { Network, type Site } from './network';
 import { Oracle } from './oracle';
+import { Orphans } from './orphans';
 import { Random } from './random';
 import { type ProcessOptions, SimulatedProcess, type World } from './simulated-process';
 import { Trace } from './trace';
@@ -12,6 +15,8 @@ import { VirtualTime } from './virtual-time';
 const START = Date.UTC(2026, 0, 1);
 /** With all faults over, everything is delivered within this time, or something hangs. */
 const DRAIN_MS_MAX = 45 * 60_000;
+/** Dead letters of an episode do not take more. */
+const DEAD_LETTER_BYTES_MAX = 100_000_000;
 const INBOUND_TOPICS = ['in/0', 'in/1', 'in/2', 'in/3'];
 
 export interface EpisodeResult {
@@ -37,8 +42,6 @@ interface Character {
   faultPauseMs: number;
   faults: readonly Fault[];
   diskLatencyMsMax: number;
-  /** Share of messages that an MQTT 5 broker refuses. */
-  refusals: number;
   /** The session moves between two brokers. */
   moves: boolean;
 }
@@ -60,7 +63,13 @@ type Fault =
   | 'hold'
   | 'pause'
   | 'snapshot'
-  | 'resubscribe';
+  | 'resubscribe'
+  | 'purge'
+  | 'replay'
+  | 'throw away'
+  | 'redeploy'
+  | 'orphan'
+  | 'adopt';
 
 const ALWAYS_POSSIBLE: readonly Fault[] = [
   'cut',
@@ -76,6 +85,9 @@ const ALWAYS_POSSIBLE: readonly Fault[] = [
   'pause',
   'snapshot',
   'resubscribe',
+  'redeploy',
+  'redeploy',
+  'redeploy',
 ];
 const DISK_FAULTS: readonly Fault[] = ['write error', 'sync error', 'read error', 'disk full'];
 
@@ -88,6 +100,7 @@ export class Episode {
   readonly #trace = new Trace();
   readonly #wanted = new Map<string, QoS>();
   readonly #oracle = new Oracle(this.#wanted);
+  readonly #orphans = new Orphans(this.#oracle, this.#trace);
   readonly #time = new VirtualTime(START);
   #disk: MemoryDisk;
   /** Calls to disks that a crash has replaced. */
@@ -123,6 +136,7 @@ export class Episode {
       oracle: this.#oracle,
       trace: this.#trace,
       wanted: this.#wanted,
+      isTroubled: () => this.#troubled,
     };
   }
 
@@ -151,7 +165,7 @@ export class Episode {
       this.#check();
       if (this.#troubled) continue;
       if (this.#isSettled()) {
-        this.#checkAtEnd();
+        await this.#checkAtEnd();
         break;
       }
       if (this.#time.now() > deadline) {
@@ -182,10 +196,18 @@ export class Episode {
       openQoS2Max: this.#character.moves ? 0 : random.pick([0, 0, 20, 5]),
       onward: random.pick(['publish', 'pubrel']),
       answerDelayMsMax: random.pick([0, 5, 50, 400]),
-      refusals: this.#character.refusals,
+      fates: this.#character.process.fates,
+      maximumPacketSize: this.#maximumPacketSize(),
+      // In an adopted session all identifiers are cleared, which delivers what is held under them.
+      holdsPoison: !this.#character.moves && random.chance(0.5),
       window: random.pick([1, 5, 20]),
     });
     return { url, broker, rules: new RuleChecker({ maxDeliveries: 0, maxNotes: 50 }) };
+  }
+
+  #maximumPacketSize(): number | undefined {
+    const { maximumPacketSize } = this.#character.process.fates;
+    return maximumPacketSize === 0 ? undefined : this.#random.pick([maximumPacketSize, maximumPacketSize * 2]);
   }
 
   /** While there is trouble, at random intervals. */
@@ -208,6 +230,39 @@ export class Episode {
       this.#trace.add('publish', () => `${number} q${qos}`);
       process.publish(number, `out/${this.#random.between(0, 2)}`, qos, bytes, this.#random.chance(0.2));
     }
+  }
+
+  /** A topic of their own: they arrive in their order, but later than what was published after them. */
+  #publishToOrphan(): void {
+    const host = this.#process?.orphanHost;
+    if (host === undefined) return;
+    const topic = `orphan/${this.#messages + 1}`;
+    const messages = Array.from({ length: this.#random.between(1, 20) }, () => {
+      const number = ++this.#messages;
+      const payload = numberedPayload(number, this.#random.between(20, 300));
+      return { number, message: { topic, payload, qos: this.#random.pick([1, 2] as const), retain: false } };
+    });
+    void this.#orphans.publish(host, messages);
+  }
+
+  /** After so many calls to the disk: timers alone would hit the middle of nothing that the disk does at once. */
+  #crashSoon(): void {
+    if (this.#process === undefined || this.#restarting || this.#orphans.isSettled) return;
+    const disk = this.#disk;
+    const kind = this.#character.faults.includes('power cut')
+      ? this.#random.pick(['kill', 'power cut'] as const)
+      : 'kill';
+    void disk.stopAt(this.#random.between(1, 120)).then(() => {
+      if (disk !== this.#disk) return;
+      // A close under way will never end.
+      this.#restarting = false;
+      this.#crash(kind);
+    });
+  }
+
+  #adopt(): void {
+    const host = this.#process?.orphanHost;
+    if (host !== undefined) void this.#orphans.adopt(host);
   }
 
   #publishInbound(): void {
@@ -281,8 +336,27 @@ export class Episode {
       case 'snapshot':
         this.#process?.client?.save().catch(() => undefined);
         return;
+      case 'redeploy':
+        if (this.#process?.isOpen) this.#process.redeploy();
+        return;
       case 'resubscribe':
         this.#resubscribe();
+        return;
+      case 'purge':
+        if (this.#process?.isOpen) this.#process.purge();
+        return;
+      case 'replay':
+        if (this.#process?.isOpen) this.#process.replay();
+        return;
+      case 'throw away':
+        if (this.#process?.isOpen) void this.#process.throwAway();
+        return;
+      case 'orphan':
+        this.#publishToOrphan();
+        return;
+      case 'adopt':
+        if (random.chance(0.6)) this.#crashSoon();
+        this.#adopt();
         return;
     }
   }
@@ -375,6 +449,7 @@ export class Episode {
 
   #endTrouble(): void {
     this.#troubled = false;
+    void this.#disk.stopAt(Number.POSITIVE_INFINITY);
     this.#network.reachable = true;
     this.#spaceAgain();
     for (const { broker } of this.#sites) broker.hurry();
@@ -390,6 +465,7 @@ export class Episode {
       process.client?.resume();
       process.subscribe();
     }
+    this.#adopt();
     this.#time.after(10_000, () => this.#afterTrouble());
   }
 
@@ -404,6 +480,8 @@ export class Episode {
       for (const { rule, statement, message } of rules.violations) {
         // Nothing waits for the record of a PUBACK: a crash may take it, and the message is sent once more.
         if (rule === 'resend-of-acknowledged' && this.#crashes > 0) continue;
+        // A message that makes the broker end the connection is given up, its identifier kept.
+        if (rule === 'resend-incomplete' && this.#character.process.fates.poisonEvery > 0) continue;
         this.#oracle.violation(`MQTT-${statement}: ${message}`);
       }
     }
@@ -417,6 +495,7 @@ export class Episode {
     const process = this.#process;
     if (process === undefined || !process.isOpen || process.client === undefined) return 'no process';
     if (!process.client.connected) return 'not connected';
+    if (!this.#orphans.isSettled) return 'an orphaned session';
     if (process.client.stored.count > 0) return `${process.client.stored.count} messages stored`;
     if (!this.#site.broker.isIdle) return 'the broker has messages';
     // A session at the other broker may have kept subscriptions that were ended meanwhile: nobody can know of them.
@@ -429,8 +508,20 @@ export class Episode {
     return '';
   }
 
-  #checkAtEnd(): void {
-    this.#oracle.checkDelivered();
+  async #checkAtEnd(): Promise<void> {
+    let deadLetters: number[] | undefined;
+    void this.#process?.deadLetters().then((numbers) => {
+      deadLetters = numbers;
+    });
+    while (deadLetters === undefined) {
+      await turn();
+      if (deadLetters === undefined) this.#time.step();
+    }
+    const { maxBytes, fates, onSessionLost } = this.#character.process;
+    const isRoomy = maxBytes > DEAD_LETTER_BYTES_MAX;
+    this.#oracle.checkDelivered(deadLetters, (number) => {
+      return !isRoomy && (onSessionLost === 'discard' || fates.maximumPacketSize > 0 || mayFail(fates, number));
+    });
     this.#oracle.checkGiven(this.#site.broker.sessionName);
     const { count, bytes } = this.#process?.client?.stored ?? { count: 0, bytes: 0 };
     if (count !== 0 || bytes !== 0) this.#oracle.violation(`an empty queue counts ${count} messages, ${bytes} bytes`);
@@ -457,6 +548,9 @@ function drawCharacter(random: Random): Character {
   // A failed sync, a kill before the records were written anew, and a power cut on top: not survived, not simulated.
   const powerCuts = faults.includes('power cut');
   if (random.chance(0.5)) faults.push(...DISK_FAULTS.filter((fault) => fault !== 'sync error' || !powerCuts));
+  if (random.chance(0.2)) faults.push('purge');
+  if (random.chance(0.3)) faults.push('replay', 'throw away');
+  if (random.chance(0.3)) faults.push('orphan', 'orphan', 'adopt', 'adopt', 'adopt');
   const large = random.chance(0.1);
   return {
     process: {
@@ -468,6 +562,13 @@ function drawCharacter(random: Random): Character {
       maxBytes: random.chance(0.2) ? 20_000 : 1024 * 1024 * 1024,
       whenFull: random.pick(['reject', 'dropOldest']),
       onSessionLost: random.pick(['republish', 'republish', 'discard']),
+      maxSendRate: random.pick([0, 0, 0, 30]),
+      fates: {
+        refusals: random.pick([0, 0, 0.02]),
+        poisonEvery: random.chance(0.2) ? random.pick([30, 100]) : 0,
+        expiring: random.pick([0, 0, 0.05]),
+        maximumPacketSize: random.pick([0, 0, 1_500]),
+      },
     },
     troubledMs: random.between(20_000, 300_000),
     publishPauseMs: random.pick([20, 200, 1_000]),
@@ -477,7 +578,6 @@ function drawCharacter(random: Random): Character {
     faultPauseMs: random.pick([300, 2_000, 10_000]),
     faults,
     diskLatencyMsMax: random.pick([0, 1, 20]),
-    refusals: random.pick([0, 0, 0.02]),
     moves: random.chance(0.1),
   };
 }

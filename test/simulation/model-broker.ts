@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from '../../src/connection/types';
 import type { QoS } from '../../src/session/message';
 import type { ConnectionLimits, InboundPacket, OutboundPacket, PublishPacket } from '../../src/session/packets';
+import { type Fates, isPoison, isRefused } from './fates';
 import { messageNumber } from './message-number';
 import type { Oracle } from './oracle';
 import type { Random } from './random';
@@ -22,8 +23,11 @@ export interface BrokerBehaviour {
   /** A QoS 2 message goes on to subscribers at PUBREL, or already at PUBLISH (figure 4.3 of both versions). */
   onward: 'publish' | 'pubrel';
   answerDelayMsMax: number;
-  /** MQTT 5: share of messages that are refused. */
-  refusals: number;
+  fates: Fates;
+  /** MQTT 5. `undefined`: no limit. */
+  maximumPacketSize: number | undefined;
+  /** It has stored a QoS 2 message before that makes it end the connection. */
+  holdsPoison: boolean;
   /** Messages to the client at once. */
   window: number;
 }
@@ -147,7 +151,7 @@ export class ModelBroker {
       receiveMaximum: version5 ? this.behaviour.receiveMaximum : undefined,
       maximumQoS: 2,
       retainAvailable: true,
-      maximumPacketSize: undefined,
+      maximumPacketSize: version5 ? this.behaviour.maximumPacketSize : undefined,
       topicAliasMaximum: 0,
       wildcardSubscriptionAvailable: true,
       subscriptionIdentifiersAvailable: true,
@@ -204,12 +208,25 @@ export class ModelBroker {
   #published(session: BrokerSession, packet: PublishPacket): void {
     const number = messageNumber(packet.payload);
     const messageId = packet.messageId ?? 0;
+    const { fates, maximumPacketSize = Number.POSITIVE_INFINITY } = this.behaviour;
+    if (this.#link?.options.protocolVersion === 5 && packet.payload.length > maximumPacketSize) {
+      this.oracle.violation(
+        `message ${number} has ${packet.payload.length} bytes, the broker takes ${maximumPacketSize}`,
+      );
+    }
+    if (isPoison(fates, number)) {
+      this.trace.add('poison', () => String(number));
+      if (packet.qos === 2 && this.behaviour.holdsPoison) {
+        session.held.set(messageId, { number, session: this.sessionName });
+      }
+      this.drop();
+      return;
+    }
     const refused = this.#refuses(packet);
     if (packet.qos === 0) {
       this.oracle.applied(number, 0, this.sessionName);
     } else if (packet.qos === 1) {
-      if (refused) this.oracle.givenUp(number);
-      else this.oracle.applied(number, 1, this.sessionName);
+      if (!refused) this.oracle.applied(number, 1, this.sessionName);
       this.#answer('puback', { cmd: 'puback', messageId, ...(refused ? { reasonCode: 0x97 } : {}) });
     } else {
       const held = session.held.get(messageId);
@@ -219,7 +236,6 @@ export class ModelBroker {
         );
       }
       if (held === undefined && refused) {
-        this.oracle.givenUp(number);
         this.#answer('pubrec', { cmd: 'pubrec', messageId, reasonCode: 0x97 });
         return;
       }
@@ -239,9 +255,7 @@ export class ModelBroker {
 
   #refuses(packet: PublishPacket): boolean {
     if (this.#link?.options.protocolVersion !== 5 || packet.qos === 0) return false;
-    // By its number: what was refused once is refused again, by any broker.
-    const scattered = Math.imul(messageNumber(packet.payload), 0x9e3779b1) >>> 0;
-    return scattered / 0x1_0000_0000 < this.behaviour.refusals;
+    return isRefused(this.behaviour.fates, messageNumber(packet.payload));
   }
 
   #released(session: BrokerSession, messageId: number, link: BrokerLink): void {

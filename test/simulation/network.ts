@@ -64,6 +64,7 @@ export class Network {
 /** One connection: the client's `Connection`, and the broker's end of it. */
 export class SimulatedLink implements Connection, BrokerLink {
   readonly bytes = { sent: 0, received: 0 };
+  readonly messages = { sent: 0, resent: 0, received: 0 };
   readonly bufferedBytes = 0;
   #state: 'opening' | 'up' | 'ending' | 'down' = 'opening';
   #outgoing: OutboundPacket[] = [];
@@ -117,6 +118,8 @@ export class SimulatedLink implements Connection, BrokerLink {
   send(packet: OutboundPacket): void {
     if (this.#state !== 'up' || !this.isAlive()) return;
     this.network.packets += 1;
+    if (packet.cmd === 'publish') this.messages.sent += 1;
+    if (packet.cmd === 'publish' && packet.dup) this.messages.resent += 1;
     this.network.trace.add('sent', () => `#${this.number} ${describe(packet)}`);
     this.site.rules.packet(this.number, 'toBroker', packet as Packet);
     this.#outgoing.push(packet);
@@ -224,6 +227,7 @@ export class SimulatedLink implements Connection, BrokerLink {
       if ('cmd' in packet) {
         this.network.trace.add('received', () => `#${this.number} ${describe(packet)}`);
         this.site.rules.packet(this.number, 'toClient', packet as Packet);
+        if (packet.cmd === 'publish') this.messages.received += 1;
         packets.push(packet);
       } else {
         this.#state = 'up';

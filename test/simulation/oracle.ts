@@ -1,4 +1,5 @@
 import type { QoS } from '../../src/session/message';
+import { MANUAL_TOPICS } from './acknowledging-flow';
 
 /** A message that the application gave to the client. */
 interface Outbound {
@@ -6,8 +7,10 @@ interface Outbound {
   qos: QoS;
   /** `pending`: nothing was reported yet. `stored`: promised. `failed`: reported as not stored. */
   state: 'pending' | 'stored' | 'failed';
-  /** Given up for a reason that the episode allows, and reported. */
-  givenUp: boolean;
+  /** Given up for a reason that the episode allows, and reported: `dead` it is a dead letter, `gone` it is not. */
+  givenUp: false | 'dead' | 'gone';
+  /** A purge was asked for while it was not at the broker's application. */
+  purgeable: boolean;
   /** The broker sessions in which the broker's application got it, each time it did. */
   applied: string[];
 }
@@ -18,8 +21,10 @@ interface Inbound {
   qos: QoS;
   /** In which broker session; if that is gone, so is the message. */
   session: string;
-  /** The processes that got it, each time one did. */
+  /** Who got it, each time: a process, or the subscriber of one until it is replaced. */
   given: number[];
+  /** The flow acknowledged it, where that is left to it. */
+  acknowledged: boolean;
   /** The application gave up its subscription meanwhile: nobody may be there to take it. */
   unwanted: boolean;
 }
@@ -28,7 +33,8 @@ interface Inbound {
  * Knows what was promised, and what both applications saw; every difference is a violation.
  *
  * Out: a message reported stored reaches the broker's application or is still stored. QoS 2 reaches it once per broker
- * session. Those of one topic and QoS arrive in the order of publishing.
+ * session. Those of one topic and QoS arrive in the order of publishing. A message given up is a dead letter, once, and
+ * reaches nobody if it is not sent again from there; or it was dropped or purged, and reported.
  * In: a message that we acknowledged was given to the flow. QoS 2 is given twice only across the end of a process, and
  * is marked then. Those of one topic and QoS are given in order.
  */
@@ -40,6 +46,8 @@ export class Oracle {
   readonly #inbound = new Map<number, Inbound>();
   readonly #lastApplied = new Map<string, number>();
   readonly #lastGiven = new Map<string, number>();
+  #purgesAsked = 0;
+  #purged = 0;
 
   /** `wanted`: the filters that the application wants, at any time. */
   constructor(private readonly wanted: ReadonlyMap<string, QoS>) {}
@@ -51,7 +59,7 @@ export class Oracle {
   // Out.
 
   published(number: number, topic: string, qos: QoS): void {
-    this.#outbound.set(number, { topic, qos, state: 'pending', givenUp: false, applied: [] });
+    this.#outbound.set(number, { topic, qos, state: 'pending', givenUp: false, purgeable: false, applied: [] });
   }
 
   stored(number: number): void {
@@ -69,10 +77,33 @@ export class Oracle {
     });
   }
 
-  givenUp(number: number): void {
+  /** `dead`: it is a dead letter, and may be sent again from there. `gone`: dropped, or thrown away by the application. */
+  givenUp(number: number, as: 'dead' | 'gone'): void {
     this.#change(number, (message) => {
-      message.givenUp = true;
+      message.givenUp = as;
     });
+  }
+
+  /** The application asks for a purge: what is not delivered may go. Dead letters may be back in the queue. */
+  purges(): void {
+    this.#purgesAsked += 1;
+    for (const [number, { applied }] of this.#outbound) {
+      if (applied.length === 0) {
+        this.#change(number, (message) => {
+          message.purgeable = true;
+        });
+      }
+    }
+  }
+
+  purged(count: number): void {
+    this.#purgesAsked -= 1;
+    this.#purged += count;
+  }
+
+  /** All that the file of dead letters holds, when a process has opened the session. */
+  deadLetters(numbers: readonly number[]): void {
+    for (const number of numbers) if (this.#of(number).givenUp === false) this.givenUp(number, 'dead');
   }
 
   acknowledged(number: number): void {
@@ -90,7 +121,8 @@ export class Oracle {
         this.violation(`QoS 2 message ${number} arrived twice in broker session ${session}`);
       }
       if (qos === 0 && message.applied.length > 0) this.violation(`QoS 0 message ${number} arrived twice`);
-      if (message.applied.length === 0 && qos > 0) {
+      // A dead letter that is sent again comes later than what was published after it.
+      if (message.applied.length === 0 && qos > 0 && !message.givenUp) {
         const key = `${message.topic} ${qos}`;
         const last = this.#lastApplied.get(key) ?? 0;
         if (last > number) this.violation(`message ${number} arrived after ${last} (${key})`);
@@ -106,9 +138,25 @@ export class Oracle {
       this.violation(`${this.owed} promised messages are not delivered, but only ${count} are stored`);
   }
 
-  /** With everything delivered: nothing may be owed. */
-  checkDelivered(): void {
-    const missing = [...this.#outbound].filter(([, message]) => isOwed(message)).map(([number]) => number);
+  /**
+   * With everything delivered: nothing may be owed. Each dead letter (by number) is there once, and what was reported to
+   * be one is, if it was not delivered from there. `mayBeEvicted`: it may have been one, and have made room for others.
+   */
+  checkDelivered(deadLetters: readonly number[], mayBeEvicted: (number: number) => boolean): void {
+    const dead = new Set(deadLetters);
+    if (dead.size < deadLetters.length) this.violation(`a dead letter is there twice: ${deadLetters.join(', ')}`);
+    const undelivered = [...this.#outbound].filter(
+      ([number, { state, qos, applied }]) =>
+        state === 'stored' && qos > 0 && applied.length === 0 && !dead.has(number) && !mayBeEvicted(number),
+    );
+    const missing = undelivered
+      .filter(([, { givenUp, purgeable }]) => givenUp !== 'gone' && !purgeable)
+      .map(([number]) => number);
+    const purged = undelivered.filter(([, { givenUp, purgeable }]) => givenUp !== 'gone' && purgeable).length;
+    // What a purge removed whose end a crash has hidden is not known.
+    if (this.#purgesAsked === 0 && purged > this.#purged) {
+      this.violation(`${this.#purged} messages were purged, and ${purged} are not there`);
+    }
     if (missing.length > 0)
       this.violation(`lost: ${missing.length} stored messages: ${missing.slice(0, 10).join(', ')}`);
   }
@@ -116,7 +164,14 @@ export class Oracle {
   // In.
 
   queued(number: number, topic: string, qos: QoS, session: string): void {
-    this.#inbound.set(number, { topic, qos, session, given: [], unwanted: !this.wanted.has(topic) });
+    this.#inbound.set(number, {
+      topic,
+      qos,
+      session,
+      given: [],
+      acknowledged: false,
+      unwanted: !this.wanted.has(topic),
+    });
   }
 
   /** The application gives up a subscription. */
@@ -124,7 +179,8 @@ export class Oracle {
     for (const message of this.#inbound.values()) if (message.topic === topic) message.unwanted = true;
   }
 
-  given(number: number, process: number, redelivered: boolean): void {
+  /** `to`: a process, or the subscriber of one until it is replaced. */
+  given(number: number, to: number, redelivered: boolean): void {
     const message = this.#inbound.get(number);
     if (message === undefined) {
       this.violation(`the flow was given message ${number}, which the broker never had`);
@@ -133,7 +189,7 @@ export class Oracle {
     const { given, topic, qos } = message;
     if (given.length > 0 && qos === 0) this.violation(`inbound QoS 0 message ${number} given twice`);
     if (given.length > 0 && qos === 2) {
-      if (given.includes(process)) this.violation(`inbound QoS 2 message ${number} given twice by one process`);
+      if (given.includes(to)) this.violation(`inbound QoS 2 message ${number} given twice to one subscriber`);
       if (!redelivered) this.violation(`inbound QoS 2 message ${number} given twice and not marked as redelivered`);
     }
     if (given.length === 0 && qos > 0) {
@@ -142,7 +198,13 @@ export class Oracle {
       if (last > number) this.violation(`inbound message ${number} given after ${last} (${key})`);
       this.#lastGiven.set(key, Math.max(last, number));
     }
-    given.push(process);
+    given.push(to);
+  }
+
+  /** Acknowledging is left to the flow, which has done so. */
+  acknowledgedByFlow(number: number): void {
+    const message = this.#inbound.get(number);
+    if (message !== undefined) message.acknowledged = true;
   }
 
   /** The broker got our PUBACK or PUBREC for it. */
@@ -150,6 +212,9 @@ export class Oracle {
     const message = this.#inbound.get(number);
     if (message?.given.length === 0 && !message.unwanted) {
       this.violation(`inbound message ${number} was acknowledged and never given to the flow`);
+    }
+    if (message !== undefined && MANUAL_TOPICS.has(message.topic) && !message.acknowledged && !message.unwanted) {
+      this.violation(`inbound message ${number} was acknowledged to the broker before the flow had done so`);
     }
   }
 
@@ -179,6 +244,6 @@ export class Oracle {
   }
 }
 
-function isOwed({ state, qos, applied, givenUp }: Outbound): boolean {
-  return state === 'stored' && qos > 0 && applied.length === 0 && !givenUp;
+function isOwed({ state, qos, applied, givenUp, purgeable }: Outbound): boolean {
+  return state === 'stored' && qos > 0 && applied.length === 0 && !givenUp && !purgeable;
 }

@@ -6,9 +6,12 @@ import type { Durability } from '../../src/store/journal/journal';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { SyncLimiter } from '../../src/store/sync-limiter';
 import type { MemoryDisk } from '../support/memory-disk';
+import { AcknowledgingFlow, MANUAL_TOPICS } from './acknowledging-flow';
+import { expiryInterval, type Fates, isPoison, isRefused } from './fates';
 import { messageNumber, numberedPayload } from './message-number';
 import type { Network } from './network';
 import type { Oracle } from './oracle';
+import type { OrphanHost } from './orphans';
 import { ProcessDisk } from './process-disk';
 import type { Trace } from './trace';
 import type { VirtualTime } from './virtual-time';
@@ -31,6 +34,8 @@ export interface ProcessOptions {
   maxBytes: number;
   whenFull: 'reject' | 'dropOldest';
   onSessionLost: 'republish' | 'discard';
+  maxSendRate: number;
+  fates: Fates;
 }
 
 export interface World {
@@ -41,6 +46,7 @@ export interface World {
   trace: Trace;
   /** Filters the application wants, with their QoS. */
   wanted: ReadonlyMap<string, QoS>;
+  isTroubled: () => boolean;
 }
 
 /** One run of the program, from its start to its end by a kill, a power cut or a clean close: store, client, application. */
@@ -50,12 +56,24 @@ export class SimulatedProcess {
   #alive = true;
   #store: SessionStore | undefined;
   #open = false;
+  readonly #publishedAt = new Map<number, number>();
+  #flow: AcknowledgingFlow | undefined;
+  /** How often its subscriber was replaced. */
+  #deployments = 0;
 
   constructor(
     private readonly world: World,
     readonly options: ProcessOptions,
   ) {
     void this.#start();
+  }
+
+  /** What another session in its store needs; undefined while its own is not open. */
+  get orphanHost(): OrphanHost | undefined {
+    const { client } = this;
+    if (!this.isOpen || client === undefined || this.#store === undefined) return undefined;
+    const isAlive = (): boolean => this.#alive;
+    return { store: this.#store, client, scheduler: this.world.time.whileAlive(isAlive), isAlive };
   }
 
   /** Its session is open. */
@@ -79,12 +97,15 @@ export class SimulatedProcess {
 
   /** @returns whether the application's message was taken (its fate is reported to the oracle). */
   publish(number: number, topic: string, qos: QoS, bytes: number, watched: boolean): void {
+    const messageExpiryInterval = expiryInterval(this.options.fates, number);
+    const properties = messageExpiryInterval === undefined ? {} : { properties: { messageExpiryInterval } };
+    this.#publishedAt.set(number, this.world.time.now());
     const { oracle } = this.world;
     oracle.published(number, topic, qos);
     const alive = () => this.#alive;
     try {
       this.client?.enqueue(
-        { topic, payload: numberedPayload(number, bytes), qos, retain: false },
+        { topic, payload: numberedPayload(number, bytes), qos, retain: false, ...properties },
         {
           stored: () => alive() && oracle.stored(number),
           failed: (error) => {
@@ -112,12 +133,105 @@ export class SimulatedProcess {
       client.subscribe(
         'application',
         { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 },
-        ({ payload, redelivered }) => {
-          if (this.#alive) this.world.oracle.given(messageNumber(payload), this.options.number, redelivered);
+        ({ payload, redelivered, mqttAck }) => {
+          if (!this.#alive) return;
+          const number = messageNumber(payload);
+          const deployment = MANUAL_TOPICS.has(filter) ? this.#deployments : 0;
+          this.world.oracle.given(number, this.options.number * 1_000_000 + deployment, redelivered);
+          if (mqttAck !== undefined) this.#flow?.given(number, mqttAck);
         },
+        { acknowledge: MANUAL_TOPICS.has(filter) ? 'manual' : 'auto' },
       );
     }
     client.reconcile(() => 'remove');
+  }
+
+  /** Its subscriber is replaced by a new one, as in a deploy. */
+  redeploy(): void {
+    this.client?.hold();
+    this.client?.leave('application');
+    this.#deployments += 1;
+    this.subscribe();
+    this.client?.release();
+  }
+
+  /** The numbers of all dead letters. */
+  async deadLetters(): Promise<number[]> {
+    return this.client === undefined ? [] : this.#readDeadLetters(this.client);
+  }
+
+  purge(): void {
+    const { oracle } = this.world;
+    oracle.purges();
+    this.client?.purge().then(
+      ({ count }) => {
+        if (this.#alive) oracle.purged(count);
+      },
+      () => undefined, // Closed before it was done, or perhaps after.
+    );
+  }
+
+  replay(): void {
+    // What could not be stored is still a dead letter.
+    this.client?.replayDeadLetters().catch(() => undefined);
+  }
+
+  async throwAway(): Promise<void> {
+    try {
+      const [first] = (await this.client?.deadLetters(0, 1)) ?? [];
+      if (first === undefined || !this.#alive) return;
+      this.world.oracle.givenUp(messageNumber(first.message.payload), 'gone');
+      await this.client?.discardDeadLetters([first.id]);
+    } catch (error) {
+      this.world.trace.add('store error', () => String(error));
+    }
+  }
+
+  async #readDeadLetters(client: SessionClient): Promise<number[]> {
+    const numbers: number[] = [];
+    for (let after = 0; this.#alive; ) {
+      try {
+        const page = await client.deadLetters(after, 50);
+        if (page.length === 0) break;
+        for (const { id, message } of page) {
+          numbers.push(messageNumber(message.payload));
+          after = id;
+        }
+      } catch (error) {
+        this.world.trace.add('store error', () => String(error));
+        await new Promise<void>((resolve) => this.world.time.after(REOPEN_MS, resolve));
+      }
+    }
+    return numbers;
+  }
+
+  /** Whether the episode allows it. */
+  #mayBeGivenUp(code: string, { payload }: { payload: Buffer }): boolean {
+    const { fates, onSessionLost, whenFull } = this.options;
+    const number = messageNumber(payload);
+    switch (code) {
+      case 'ERR_MESSAGE_DROPPED':
+        return whenFull === 'dropOldest';
+      case 'ERR_MESSAGE_DISCARDED':
+        return onSessionLost === 'discard';
+      case 'ERR_MESSAGE_REFUSED':
+        return isRefused(fates, number);
+      case 'ERR_MESSAGE_POISONED':
+        return isPoison(fates, number);
+      case 'ERR_MESSAGE_TOO_LARGE':
+        return fates.maximumPacketSize > 0 && payload.length > fates.maximumPacketSize - 100;
+      case 'ERR_MESSAGE_EXPIRED':
+        return this.#isExpired(number);
+      default:
+        return false;
+    }
+  }
+
+  #isExpired(number: number): boolean {
+    const interval = expiryInterval(this.options.fates, number);
+    const since = this.#publishedAt.get(number);
+    // Published by an earlier process: when is not known here.
+    return interval !== undefined && (since === undefined || this.world.time.now() - since >= interval * 1000);
   }
 
   async #start(): Promise<void> {
@@ -158,6 +272,7 @@ export class SimulatedProcess {
       maxBytes: options.maxBytes,
       whenFull: options.whenFull,
       onSessionLost: options.onSessionLost,
+      maxSendRate: options.maxSendRate,
       maxReconnectDelayMs: 5_000,
       environment: {
         connect: world.network.connectFor(isAlive),
@@ -166,23 +281,23 @@ export class SimulatedProcess {
       },
     });
     this.client = client;
+    const { network, trace } = world;
+    this.#flow = new AcknowledgingFlow(client, scheduler, network.random, oracle, trace, world.isTroubled);
     client.on('notice', ({ level, text }) => {
       if (level === 'error') oracle.violation(`recovery reports: ${text}`);
     });
     client.on('storeError', (error) => world.trace.add('store error', () => String(error)));
     client.on('discarded', ({ message, error }) => {
-      const allowed =
-        (error.code === 'ERR_MESSAGE_DROPPED' && options.whenFull === 'dropOldest') ||
-        (error.code === 'ERR_MESSAGE_DISCARDED' && options.onSessionLost === 'discard') ||
-        error.code === 'ERR_MESSAGE_REFUSED';
       const number = messageNumber(message.payload);
-      if (!allowed) oracle.violation(`message ${number} was given up: ${error.code}`);
-      if (error.code !== 'ERR_MESSAGE_REFUSED') oracle.givenUp(number);
+      if (!this.#mayBeGivenUp(error.code, message)) oracle.violation(`message ${number} was given up: ${error.code}`);
+      oracle.givenUp(number, error.code === 'ERR_MESSAGE_DROPPED' ? 'gone' : 'dead');
     });
     const opening = client.open();
     this.subscribe();
     client.connect();
     await opening;
+    // What an earlier process kept may not have been told any more.
+    oracle.deadLetters(await this.#readDeadLetters(client));
     this.#open = true;
     this.subscribe(); // What is wanted may have changed meanwhile.
   }

@@ -233,6 +233,13 @@ export class MemoryDisk implements FileSystem {
 
   async rename(from: string, to: string): Promise<void> {
     await this.#call('rename', from);
+    const directory = this.#directories.get(from);
+    if (directory !== undefined) {
+      // Without children that are directories, and on the disk at once, as all that concerns directories here.
+      this.#directories.delete(from);
+      this.#directories.set(to, directory);
+      return;
+    }
     const node = this.#node(from);
     if (path.dirname(from) !== path.dirname(to)) throw systemError('EXDEV', 'rename', from);
     this.#change(this.#directory(path.dirname(to), 'rename'), [

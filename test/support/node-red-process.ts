@@ -19,8 +19,24 @@ export interface NodeRedOptions {
   port?: number;
   /** Folder of a package to link into the user directory, as npm would install it. Default: this project; `null`: none. */
   packageFolder?: string | null;
-  /** Environment of the process, in addition to this one's. */
-  env?: Record<string, string>;
+  /** Environment of the process, in addition to this one's; undefined takes a variable away. */
+  env?: Record<string, string | undefined>;
+  /** Node.js. Default: NODE_BINARY, else the one that runs the test. */
+  nodeBinary?: string;
+  /** Folder that holds `red.js`. Default: NODE_RED_DIR, else the one in node_modules. */
+  nodeRedDir?: string;
+  /** JavaScript at the end of the settings file, which may change `module.exports`. */
+  settingsCode?: string;
+  /** More arguments of `red.js`. */
+  args?: readonly string[];
+  /** Does not name the user directory to Node-RED: it finds one by itself, or none. */
+  withoutUserDir?: boolean;
+  /** Working directory. Default: the user directory. */
+  cwd?: string;
+  /** A program with its arguments that runs Node-RED in its own place, as `exec` does. */
+  wrapper?: readonly string[];
+  /** Called when the files of the user directory are there, before Node-RED starts. */
+  beforeLaunch?: () => void;
   /** Gets the process before its flows are started, so that it can be killed while it starts. */
   onSpawn?: (process: NodeRedProcess) => void;
 }
@@ -42,17 +58,16 @@ export interface NodeRedProcess {
 }
 
 /**
- * Starts Node-RED on a user directory and waits until its flows are started.
- *
- * Node-RED is taken from the folder in NODE_RED_DIR (the one that holds `red.js`), else from node_modules; Node.js is
- * NODE_BINARY, else the one that runs the test.
+ * Starts Node-RED on a user directory and waits until its flows are started, or it says why they are not.
  *
  * @throws Error with everything the process wrote, when it ends instead of starting, or does not start in time.
  */
 export async function startNodeRed(userDir: string, options: NodeRedOptions = {}): Promise<NodeRedProcess> {
   await prepareUserDirectory(userDir, options);
   for (let attempt = 1; ; attempt++) {
-    const running = launch(userDir, await writeSettings(userDir, options), options);
+    const port = await writeSettings(userDir, options);
+    options.beforeLaunch?.();
+    const running = launch(userDir, port, options);
     options.onSpawn?.(running);
     try {
       await waitFor(() => running.isReady(), {
@@ -97,7 +112,7 @@ interface PackageJson {
 }
 
 /** Writes the settings file and answers with the port in it. */
-async function writeSettings(userDir: string, { port, settings }: NodeRedOptions): Promise<number> {
+async function writeSettings(userDir: string, { port, settings, settingsCode = '' }: NodeRedOptions): Promise<number> {
   const uiPort = port ?? (await freePort());
   const complete = {
     uiHost: '127.0.0.1',
@@ -109,17 +124,28 @@ async function writeSettings(userDir: string, { port, settings }: NodeRedOptions
     ...settings,
     editorTheme: { tours: false, ...(settings?.editorTheme as object | undefined) },
   };
-  await fs.writeFile(path.join(userDir, 'settings.js'), `module.exports = ${JSON.stringify(complete, null, 2)};\n`);
+  const code = `module.exports = ${JSON.stringify(complete, null, 2)};\n${settingsCode}\n`;
+  await fs.writeFile(path.join(userDir, 'settings.js'), code);
   return uiPort;
 }
 
-function launch(userDir: string, port: number, { env }: NodeRedOptions): NodeRedProcess & { isReady(): boolean } {
-  const folder = process.env.NODE_RED_DIR ?? path.dirname(require.resolve('node-red/package.json'));
-  const child = spawn(
-    process.env.NODE_BINARY ?? process.execPath,
-    [path.join(folder, 'red.js'), '--userDir', userDir, '--settings', path.join(userDir, 'settings.js')],
-    { cwd: userDir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+function launch(userDir: string, port: number, options: NodeRedOptions): NodeRedProcess & { isReady(): boolean } {
+  const { env, args = [], withoutUserDir, cwd = userDir, wrapper = [] } = options;
+  const folder =
+    options.nodeRedDir ?? process.env.NODE_RED_DIR ?? path.dirname(require.resolve('node-red/package.json'));
+  const [program, ...programArgs] = [
+    ...wrapper,
+    options.nodeBinary ?? process.env.NODE_BINARY ?? process.execPath,
+    path.join(folder, 'red.js'),
+    ...(withoutUserDir ? [] : ['--userDir', userDir]),
+    ...['--settings', path.join(userDir, 'settings.js')],
+    ...args,
+  ] as [string, ...string[]];
+  const child = spawn(program, programArgs, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -161,7 +187,7 @@ function launch(userDir: string, port: number, { env }: NodeRedOptions): NodeRed
       if (!isRunning(child)) {
         throw new Error(`Node-RED ended with exit code ${child.exitCode} instead of starting. It wrote:\n${output}`);
       }
-      return /Started flows|Waiting for missing types/.test(output);
+      return /Started flows|Waiting for missing types|Flows stopped in safe mode/.test(output);
     },
     async deploy(flows, type = 'full') {
       const response = await fetch(`${url}/flows`, {

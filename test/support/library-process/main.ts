@@ -1,10 +1,13 @@
 /** The child process of library-process.ts. Its options are its only argument, as JSON. */
 import * as fs from 'node:fs';
 import { SessionClient } from '../../../src';
+import type { ReceivedMessage } from '../../../src/client/router';
 import { openSessionStore, type SessionStore } from '../../../src/store/session-store';
 import type { Call, Calls, FromProcess, LibraryProcessOptions, PublishRun, Request, TrafficStream } from './protocol';
 
 const TRAFFIC_INTERVAL_MS = 20;
+/** How long a message is worked on that is acknowledged afterwards. */
+const WORK_MS_MAX = 40;
 /** Messages of a run that wait for the disk at once. */
 const RUN_BATCH = 1_000;
 const RUN_BATCH_BYTES = 4 * 1024 * 1024;
@@ -96,7 +99,7 @@ const calls: { [name in Call]: (input: Calls[name]['arguments']) => Promise<Call
     await clientFor(clientId).disconnect();
   },
   async statistics({ clientId }) {
-    return { ...clientFor(clientId).statistics() };
+    return clientFor(clientId).statistics();
   },
   async memory() {
     const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
@@ -113,13 +116,21 @@ const calls: { [name in Call]: (input: Calls[name]['arguments']) => Promise<Call
   },
 };
 
-function subscribe(clientId: string, filter: string, qos: 0 | 1 | 2): void {
+function subscribe(clientId: string, filter: string, qos: 0 | 1 | 2, acknowledge: 'auto' | 'manual' = 'auto'): void {
   const request = { filter, qos, noLocal: false, retainAsPublished: true, retainHandling: 0 as const };
-  clientFor(clientId).subscribe('library-process', request, ({ topic, payload, dup, redelivered, qos: received }) => {
+  const client = clientFor(clientId);
+  const writeDown = ({ topic, payload, dup, redelivered, qos: received }: ReceivedMessage) => {
     const sequence = /"seq":(\d+)/.exec(payload.toString('latin1', 0, 200))?.[1];
     const flags = `${received} ${dup ? 1 : 0} ${redelivered ? 1 : 0}`;
     fs.writeSync(receivedFile, `${options.generation} ${topic} ${sequence} ${flags}\n`);
-  });
+  };
+  const work = (message: ReceivedMessage) => {
+    setTimeout(() => {
+      writeDown(message);
+      if (message.mqttAck !== undefined) client.acknowledge(message.mqttAck);
+    }, Math.random() * WORK_MS_MAX);
+  };
+  client.subscribe('library-process', request, acknowledge === 'manual' ? work : writeDown, { acknowledge });
 }
 
 async function main(): Promise<void> {
@@ -145,7 +156,9 @@ async function main(): Promise<void> {
     client.on('report', (report) => tell({ event: 'report', clientId, report: JSON.stringify(report) }));
     client.on('storeError', (error) => fail(clientId, error));
     client.on('discarded', ({ error }) => fail(clientId, error));
-    for (const { filter, qos } of settings.subscriptions ?? []) subscribe(clientId, filter, qos);
+    for (const { filter, qos, acknowledge } of settings.subscriptions ?? []) {
+      subscribe(clientId, filter, qos, acknowledge);
+    }
     if (settings.connect ?? true) client.connect();
   }
   await Promise.all([...clients.values()].map((client) => client.open()));

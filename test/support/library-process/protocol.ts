@@ -1,5 +1,7 @@
 // What the test and the library process say to each other, by IPC.
 
+import type { ClientStatistics } from '../../../src/client/statistics';
+
 /** One client of the process. */
 export interface LibraryClient {
   clientId: string;
@@ -8,8 +10,11 @@ export interface LibraryClient {
   keepalive?: number;
   /** Default false. */
   clean?: boolean;
-  /** Topic filters, each subscribed with its QoS. */
-  subscriptions?: { filter: string; qos: 0 | 1 | 2 }[];
+  /**
+   * Topic filters, each subscribed with its QoS. With `acknowledge: 'manual'` messages are worked on for a while, several
+   * at a time, then written down, then acknowledged.
+   */
+  subscriptions?: { filter: string; qos: 0 | 1 | 2; acknowledge?: 'manual' }[];
   maxInflight?: number;
   maxReconnectDelayMs?: number;
   /** False: it stays offline until told to connect. Default true. */
@@ -62,7 +67,7 @@ export interface Calls {
   subscribe: { arguments: { clientId: string; filter: string; qos: 0 | 1 | 2 }; answer: undefined };
   connect: { arguments: { clientId: string }; answer: undefined };
   disconnect: { arguments: { clientId: string }; answer: undefined };
-  statistics: { arguments: { clientId: string }; answer: Record<string, number> };
+  statistics: { arguments: { clientId: string }; answer: ClientStatistics };
   memory: { arguments: undefined; answer: ProcessMemory };
   stopTraffic: { arguments: undefined; answer: { published: number } };
   /** Closes all clients and the store in order; the process ends by itself. */
