@@ -13,12 +13,21 @@ export interface LiveSession {
    * @throws why the broker could not be reached.
    */
   clearAtBroker(clientId: string): Promise<void>;
-  /** Closes the session, runs `work`, and opens it again; what is published meanwhile waits. */
-  whileClosed<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Closes the session, runs `work`, and opens it again; what is published meanwhile waits. `deletesMessages`: whoever
+   * waits for the acknowledgement of a message is told that it is gone.
+   */
+  whileClosed<T>(work: () => Promise<T>, options?: { deletesMessages?: boolean }): Promise<T>;
 }
 
 /** What administration works on: one store, and the sessions of it that this process uses. */
 export interface AdminContext {
-  store: Pick<SessionStore, 'path' | 'exists' | 'inspect' | 'list' | 'delete'>;
+  store: SessionStore;
   live(clientId: string): LiveSession | undefined;
+  /** Client ids of all broker nodes of this process, also of those that nothing uses at the moment. */
+  assigned(): Promise<ReadonlySet<string>>;
+  /** Bytes that the messages of one session may take. */
+  maxBytes: number;
+  /** Days for which dead letters, and damaged files in quarantine, are kept; 0: dead letters are not kept. */
+  keepFailedDays: number;
 }

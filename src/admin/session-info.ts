@@ -1,14 +1,27 @@
+import * as path from 'node:path';
 import type { SessionClient } from '../client/session-client';
+import { errorCode } from '../errors';
 import type { SessionState, Subscription } from '../session/state';
+import type { HolderIdentity } from '../store/holder-identity';
+import { livingHolder } from '../store/in-use';
+import { nodeFileSystem } from '../store/node-file-system';
 import type { SessionSummary } from '../store/session-summary';
 import type { AdminContext } from './context';
 
 /** One session, as an administrator sees it. Times in milliseconds since the epoch, 0: none. */
 export interface SessionInfo {
+  /** Empty: not known, because no snapshot can be read. */
   clientId: string;
-  /** A broker node of this process uses it. */
+  /** Name of its directory: letters, digits, `-`, `_` and `~` only, at most 73. Stands for the client id in URLs. */
+  key: string;
+  /**
+   * `opening`: a broker node uses it, and it is not open (yet); `error` says why. `locked`: another process has it.
+   * `stored`: nobody uses it.
+   */
+  status: 'connected' | 'connecting' | 'retrying' | 'disconnected' | 'opening' | 'locked' | 'stored';
+  /** A broker node of this process has it open. */
   open: boolean;
-  /** Holds messages, and no broker node uses it. */
+  /** Holds messages, and no broker node is there to send them. */
   orphaned: boolean;
   connected: boolean;
   /** `now`, or `snapshot`: as of the last snapshot; what happened since is in its journal. */
@@ -21,18 +34,35 @@ export interface SessionInfo {
   expiryInterval: number;
   /** When it may be deleted if nobody uses it. 0: never. */
   expiresAt: number;
+  /** When the next attempt to connect is made. */
+  nextAttemptAt: number;
   /** Messages not acknowledged by the broker: queued and in flight. */
   messages: number;
   messageBytes: number;
+  /** Those of them that have not been sent. */
+  queued: number;
+  /** Bytes that its messages may take, and how much of that is used: 0 to 1. */
+  maxBytes: number;
+  usedShare: number;
   inflight: InflightInfo[];
   oldestEnqueuedAt: number;
+  /** Messages given up and kept, and their bytes; only of an open session. */
+  deadLetters?: { count: number; bytes: number };
   subscriptions: SubscriptionInfo[];
   paused: boolean;
   /** Size of its files. */
   fileBytes: number;
-  /** Why it cannot be read: damaged, or written by a newer version. */
+  /** The process that has it, if it is not this one. */
+  lockedBy?: { host: string; pid: number };
+  /** Why it cannot be read or opened: damaged, written by a newer version, locked. */
   error?: { code: string; message: string };
 }
+
+/** As in a list of many. */
+export type SessionOverview = Omit<SessionInfo, 'inflight' | 'subscriptions'> & {
+  inflight: number;
+  subscriptions: number;
+};
 
 export interface InflightInfo {
   packetId: number;
@@ -40,6 +70,10 @@ export interface InflightInfo {
   topic?: string;
   qos?: number;
   enqueuedAt?: number;
+  /** When PUBLISH was last sent; 0: not known. */
+  sentAt: number;
+  /** How often PUBLISH was sent again. */
+  retries: number;
 }
 
 export interface SubscriptionInfo {
@@ -51,64 +85,132 @@ export interface SubscriptionInfo {
 }
 
 /** What is known of a stored session, by its summary and, where this process uses it, by its client. */
-export function sessionInfo(summary: SessionSummary, clientId: string, { live }: AdminContext): SessionInfo {
-  const client = live(clientId)?.client;
-  const info = fromSnapshot(summary, clientId);
-  if (client === undefined || client.state.kind !== 'open') return info;
-  return { ...info, ...fromClient(client) };
+export async function sessionInfo(
+  summary: SessionSummary,
+  clientId: string,
+  { live, maxBytes }: Pick<AdminContext, 'live' | 'maxBytes'>,
+  assigned: ReadonlySet<string>,
+): Promise<SessionInfo> {
+  const used = live(clientId);
+  const mayBeLocked = summary.holder !== undefined && !summary.isOpen;
+  const holder = mayBeLocked ? await livingHolder(nodeFileSystem, summary.directory) : undefined;
+  const stored = fromSnapshot(summary, clientId, maxBytes, holder);
+  if (assigned.has(clientId)) stored.orphaned = false;
+  if (used === undefined) return stored;
+  const { client } = used;
+  if (client?.state.kind === 'open') return { ...stored, ...fromClient(client, maxBytes) };
+  const cause = client?.state.kind === 'opening' ? client.state.error : undefined;
+  const { error: _error, ...known } = stored;
+  return {
+    ...known,
+    status: 'opening',
+    orphaned: false,
+    ...errorOf(cause ?? (summary.isOpen ? undefined : summary.error)),
+  };
 }
 
-function fromSnapshot({ metadata, state, bytes, isOpen, error }: SessionSummary, clientId: string): SessionInfo {
-  const expiryInterval = metadata?.expiryInterval ?? 0;
-  const lastAccessAt = metadata?.lastAccessAt ?? 0;
-  const messages = state?.stored.count ?? 0;
+/** Counts in place of lists. */
+export function overviewOf({ inflight, subscriptions, ...info }: SessionInfo): SessionOverview {
+  return { ...info, inflight: inflight.length, subscriptions: subscriptions.length };
+}
+
+function fromSnapshot(
+  { directory, metadata, state, bytes, isOpen, error }: SessionSummary,
+  clientId: string,
+  maxBytes: number,
+  holder: HolderIdentity | undefined,
+): SessionInfo {
+  const { expiryInterval = 0, lastAccessAt = 0, createdAt = 0 } = metadata ?? {};
+  const { count = 0, bytes: messageBytes = 0 } = state?.stored ?? {};
+  const inflight = inflightOf(state);
+  const isUsed = isOpen || holder !== undefined;
   return {
     clientId,
+    key: path.basename(directory),
+    status: holder === undefined ? 'stored' : 'locked',
     open: isOpen,
-    orphaned: !isOpen && messages > 0,
+    orphaned: !isUsed && count > 0,
     connected: false,
     asOf: 'snapshot',
     broker: state?.broker ?? '',
-    createdAt: metadata?.createdAt ?? 0,
+    createdAt,
     lastAccessAt,
     expiryInterval,
-    expiresAt: expiryInterval === 0 || isOpen ? 0 : lastAccessAt + expiryInterval * 1000,
-    messages,
-    messageBytes: state?.stored.bytes ?? 0,
-    inflight: inflightOf(state),
+    expiresAt: expiryInterval === 0 || isUsed ? 0 : lastAccessAt + expiryInterval * 1000,
+    nextAttemptAt: 0,
+    messages: count,
+    messageBytes,
+    queued: Math.max(0, count - inflight.length),
+    maxBytes,
+    usedShare: shareOf(messageBytes, maxBytes),
+    inflight,
     oldestEnqueuedAt: state?.oldestEnqueuedAt ?? 0,
     subscriptions: (state?.subscriptions ?? []).map(subscriptionInfo),
     paused: state?.paused ?? false,
     fileBytes: bytes,
-    ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+    ...(holder === undefined ? {} : { lockedBy: { host: holder.host, pid: holder.pid } }),
+    ...errorOf(error),
   };
 }
 
-function fromClient(client: SessionClient): Partial<SessionInfo> {
+function fromClient(client: SessionClient, maxBytes: number): Partial<SessionInfo> {
   const { count, bytes } = client.stored;
+  const { queuedMessages, oldestEnqueuedAt, nextAttemptAt, deadLetters, deadLetterBytes } = client.statistics();
   return {
+    status: statusOf(client),
     open: true,
-    broker: client.broker,
     orphaned: false,
+    broker: client.broker,
     connected: client.connected,
     asOf: 'now',
+    expiresAt: 0,
+    nextAttemptAt,
     messages: count,
     messageBytes: bytes,
+    queued: queuedMessages,
+    usedShare: shareOf(bytes, maxBytes),
     inflight: client.openMessages(),
-    oldestEnqueuedAt: client.statistics().oldestEnqueuedAt,
+    oldestEnqueuedAt,
+    deadLetters: { count: deadLetters, bytes: deadLetterBytes },
     subscriptions: client.subscriptions().map(subscriptionInfo),
     paused: client.paused,
   };
 }
 
+function statusOf({ state }: SessionClient): SessionInfo['status'] {
+  if (state.kind !== 'open') return 'opening';
+  switch (state.link.kind) {
+    case 'up':
+      return 'connected';
+    case 'connecting':
+      return 'connecting';
+    case 'waiting':
+      return 'retrying';
+    case 'idle':
+      return 'disconnected';
+  }
+}
+
 function inflightOf(state: SessionState | undefined): InflightInfo[] {
-  return (state?.open ?? []).map(({ packetId, phase, message }) => ({
+  return (state?.open ?? []).map(({ packetId, phase, sentAt, retries, message }) => ({
     packetId,
     phase,
+    sentAt,
+    retries,
     ...(message === undefined ? {} : { topic: message.topic, qos: message.qos, enqueuedAt: message.enqueuedAt }),
   }));
 }
 
 function subscriptionInfo({ filter, qos, state }: Subscription): SubscriptionInfo {
   return { topic: filter, qos, active: state === 'active', state };
+}
+
+/** To a ten-thousandth. */
+function shareOf(bytes: number, maxBytes: number): number {
+  return Math.min(1, Math.round((bytes / maxBytes) * 10_000) / 10_000);
+}
+
+function errorOf(error: Error | undefined): Pick<SessionInfo, 'error'> {
+  if (error === undefined) return {};
+  return { error: { code: errorCode(error) ?? 'ERR_UNKNOWN', message: error.message } };
 }

@@ -1,26 +1,30 @@
 import { nodeFileSystem } from '../store/node-file-system';
 import { summarizeAll } from '../store/session-summary';
+import { type Command, ExitCode, print, printJson } from './command';
 import { describe, reportOf } from './report';
 
-/** @returns 0, or 1 when the session cannot be read. @throws Error when there is no such session. */
-export async function inspectCommand(path: string, clientId: string, json: boolean): Promise<number> {
-  const summaries = await summarizeAll(nodeFileSystem, path);
-  const summary = summaries.find(({ metadata }) => metadata?.clientId === clientId);
-  if (summary?.state === undefined) {
-    const unreadable = summaries.filter(({ metadata }) => metadata === undefined).length;
-    const hint = unreadable > 0 ? ` ${unreadable} session(s) there cannot be read: see the list.` : '';
-    throw new Error(`There is no session of "${clientId}" in ${path}.${hint}`);
-  }
-  if (json) {
-    process.stdout.write(`${JSON.stringify(reportOf(summary), null, 2)}\n`);
-    return 0;
-  }
-  process.stdout.write(`${describe(summary).join('\n')}\n`);
-  for (const { filter, qos, state } of summary.state.subscriptions) {
-    process.stdout.write(`subscription ${JSON.stringify(filter)}, QoS ${qos}, ${state}\n`);
-  }
-  for (const { sequence, packetId, phase } of summary.state.open) {
-    process.stdout.write(`message ${sequence}, packet identifier ${packetId}, ${phase}\n`);
-  }
-  return 0;
-}
+export const inspectCommand: Command = {
+  positionals: ['<storage path>', '<client id>'],
+  summary: 'one session, as of its last snapshot, with its subscriptions and messages in flight',
+  async run({ positionals: [path = '', clientId = ''], flag }) {
+    const summaries = await summarizeAll(nodeFileSystem, path);
+    const summary = summaries.find(({ metadata }) => metadata?.clientId === clientId);
+    if (summary?.state === undefined) {
+      const unreadable = summaries.filter(({ metadata }) => metadata === undefined).length;
+      const hint = unreadable > 0 ? ` ${unreadable} session(s) there cannot be read: see the list.` : '';
+      throw new Error(`There is no session of "${clientId}" in ${path}.${hint}`);
+    }
+    if (flag('json')) {
+      printJson(reportOf(summary));
+      return ExitCode.Done;
+    }
+    print(...describe(summary));
+    for (const { filter, qos, state } of summary.state.subscriptions) {
+      print(`subscription ${JSON.stringify(filter)}, QoS ${qos}, ${state}`);
+    }
+    for (const { sequence, packetId, phase } of summary.state.open) {
+      print(`message ${sequence}, packet identifier ${packetId}, ${phase}`);
+    }
+    return ExitCode.Done;
+  },
+};

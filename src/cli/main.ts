@@ -1,45 +1,61 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { inspectCommand } from './inspect';
-import { listCommand } from './list';
+import { type Command, type CommandCall, commonOptions, ExitCode, tell, UsageError } from './command';
+import { commands } from './commands';
+import { usage } from './usage';
 
-const HELP = `Usage: mqtt-sessions <command> <storage path> [options]
-
-Reads the sessions of a storage path, also while they are in use; nothing is changed.
-
-  list <storage path>                 all sessions, as of their last snapshots
-  inspect <storage path> <client id>  one session, with its subscriptions and messages in flight
-
-  --json    machine-readable output
-  --help    this text
-
-Exit codes: 0 done, 1 a session is damaged, 2 wrong arguments or the path cannot be read.
-`;
-
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-  });
-  const [command, path, clientId] = positionals;
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
+async function main(words: readonly string[]): Promise<number> {
+  const [name = '', ...rest] = words;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    if (words.includes('--help')) {
+      process.stdout.write(usage(commands));
+      return ExitCode.Done;
+    }
+    throw new UsageError(name === '' ? 'No command.' : `There is no command "${name}".`);
   }
-  if (command === 'list' && path !== undefined) return listCommand(path, values.json);
-  if (command === 'inspect' && path !== undefined && clientId !== undefined) {
-    return inspectCommand(path, clientId, values.json);
+  const call = parse(command, rest);
+  if (call.flag('help')) {
+    process.stdout.write(usage({ [name]: command }));
+    return ExitCode.Done;
   }
-  process.stderr.write(HELP);
-  return 2;
+  const required = command.positionals.filter((positional) => positional.startsWith('<')).length;
+  const { length } = call.positionals;
+  if (length < required || length > command.positionals.length) {
+    throw new UsageError(`${name} takes ${command.positionals.join(' ')}.`);
+  }
+  return command.run(call);
 }
 
-main().then(
+function parse(command: Command, words: readonly string[]): CommandCall {
+  const definitions = Object.entries({ ...command.options, ...commonOptions });
+  const options = Object.fromEntries(definitions.map(([name, { type }]) => [name, { type }]));
+  try {
+    const { values, positionals } = parseArgs({ args: [...words], allowPositionals: true, options });
+    const given: Readonly<Record<string, unknown>> = values;
+    return {
+      positionals,
+      flag: (name) => given[name] === true,
+      option: (name) => (typeof given[name] === 'string' ? given[name] : undefined),
+    };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+// Whoever reads the output has had enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(ExitCode.Done);
+});
+
+main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
   },
   (error: Error) => {
-    process.stderr.write(`mqtt-sessions: ${error.message}\n`);
-    process.exitCode = 2;
+    tell(error.message);
+    if (error instanceof UsageError) process.stderr.write(`\n${usage(commands)}`);
+    process.exitCode = ExitCode.Failed;
   },
 );

@@ -1,0 +1,70 @@
+import type { Response } from 'express';
+import type { DeadLetterPage } from '../../src/admin/dead-letters';
+import { errorCode } from '../../src/errors';
+import { plainMessage } from '../../src/transfer/jsonl-format';
+
+/** HTTP status of errors; what is not here is 500. */
+const STATUS: Readonly<Record<string, number>> = {
+  ERR_ACTION: 404,
+  ERR_CLIENT_ID: 400,
+  ERR_CROSS_SITE: 403,
+  ERR_PROPERTY: 400,
+  ERR_REQUEST: 400,
+  ERR_REQUEST_SIZE: 413,
+  ERR_SESSION_CLOSED: 409,
+  ERR_SESSION_LOCKED: 409,
+  ERR_SESSION_UNKNOWN: 404,
+  ERR_SESSION_VERSION: 409,
+  ERR_STORE_UNKNOWN: 404,
+  ERR_ACKNOWLEDGED: 409,
+  ERR_ACKNOWLEDGEMENT: 400,
+  ERR_ACKNOWLEDGEMENT_LATE: 409,
+  ERR_DISCONNECTED: 409,
+  ERR_EXPORT_LOSS: 422,
+  ERR_IMPORT_FORMAT: 422,
+  ERR_IMPORT_INCOMPLETE: 422,
+  ERR_SESSION_NOT_EMPTY: 409,
+  ERR_SESSION_SAME: 400,
+  ERR_QUEUE_FULL: 507,
+  ERR_STORE_FULL: 507,
+  ENOSPC: 507,
+};
+
+/** Never cached: it may hold payloads, and is old a moment later. */
+export function answer(response: Response, content: unknown): void {
+  protect(response);
+  response.json(content);
+}
+
+/** Payloads as text where they are UTF-8, else in base64, as in an export. */
+export function plainDeadLetters({ deadLetters, next }: DeadLetterPage): Record<string, unknown> {
+  const plain = deadLetters.map(({ message, ...rest }) => ({ ...rest, message: plainMessage(message) }));
+  return { deadLetters: plain, ...(next === undefined ? {} : { next }) };
+}
+
+/** `{ code, message }`. */
+export function answerError(response: Response, error: unknown, knownStatus?: number): void {
+  if (response.headersSent) {
+    // In the middle of a download: it must not look complete.
+    response.destroy();
+    return;
+  }
+  const { code, status, message } = describe(error);
+  protect(response);
+  response.status(knownStatus ?? status).json({ code, message });
+}
+
+export function protect(response: Response): void {
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+}
+
+function describe(error: unknown): { code: string; status: number; message: string } {
+  const { message } = error as Error;
+  const code = errorCode(error);
+  // The router could not decode a part of the path.
+  if (error instanceof URIError) return { code: 'ERR_REQUEST', status: 400, message };
+  if (code?.startsWith('ERR_MCPS_')) return { code, status: 422, message };
+  if (code?.startsWith('ERR_BROKER_')) return { code, status: 502, message };
+  return { code: code ?? 'ERR_UNKNOWN', status: STATUS[code ?? ''] ?? 500, message };
+}
