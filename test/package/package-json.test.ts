@@ -55,11 +55,12 @@ describe('package.json', () => {
     assert.match(fs.readFileSync(path.join(root, 'src', 'cli', 'main.ts'), 'utf8'), /^#!\/usr\/bin\/env node\n/);
   });
 
-  it('is found by the Node-RED library and loads one node set', () => {
+  it('is found by the Node-RED library and loads one node set and one editor plugin', () => {
     assert.ok(manifest.keywords.includes('node-red'));
     assert.deepEqual(manifest['node-red'], {
       version: '>=4.1',
       nodes: { 'mqtt-persistent': 'dist/nodes/mqtt-persistent.js' },
+      plugins: { 'mqtt-sessions': 'dist/plugins/mqtt-sessions.html' },
     });
   });
 
