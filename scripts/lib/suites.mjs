@@ -2,14 +2,24 @@
 //
 //   tests           folders below test/ whose *.test.ts files mocha runs; `rest` means: all that no other suite names
 //   entry, command  instead of tests: a script that passes with exit code 0, there when its entry file exists
-//   nodes           Node.js versions to run on, one after another; `current` is the one that runs the script
+//   nodes           Node.js versions to run on; `current` is the one that runs the script
+//   atOnce          how many of them side by side; default 1
 //   environment     further versions, handed to the tests as paths in environment variables
 //   programs        system programs, handed over as MOSQUITTO and CHROMIUM
 //   timeoutSeconds  for one run; after it everything that the run started is killed
 export const suites = [
-  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], timeoutSeconds: 180 },
+  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 300 },
   { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 180 },
-  { name: 'broker', tests: ['broker'], programs: ['mosquitto'], timeoutSeconds: 180 },
+  { name: 'parity', tests: ['parity'], programs: ['mosquitto'], timeoutSeconds: 180 },
+  {
+    name: 'parity-node-red-5',
+    tests: ['parity/messages'],
+    nodes: ['24'],
+    programs: ['mosquitto'],
+    environment: { NODE_RED_DIR: { nodeRed: 5 } },
+    timeoutSeconds: 120,
+  },
+  { name: 'examples', tests: ['examples'], programs: ['mosquitto'], timeoutSeconds: 180 },
   // The same episodes every time, so that a change is judged by what it changed. Fresh ones: npm run simulate.
   {
     name: 'simulate',
@@ -24,6 +34,19 @@ export const suites = [
     programs: ['mosquitto'],
     environment: {
       NODE_20: { node: '20.15.0' },
+      NODE_24: { node: '24' },
+      NODE_RED_4: { nodeRed: 4 },
+      NODE_RED_5: { nodeRed: 5 },
+    },
+    timeoutSeconds: 180,
+  },
+  {
+    name: 'environments',
+    tests: ['environments'],
+    programs: ['mosquitto'],
+    environment: {
+      NODE_20: { node: '20.15.0' },
+      NODE_22: { node: '22' },
       NODE_24: { node: '24' },
       NODE_RED_4: { nodeRed: 4 },
       NODE_RED_5: { nodeRed: 5 },

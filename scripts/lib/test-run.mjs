@@ -143,34 +143,42 @@ async function environmentOf(suite) {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Runs one suite, on each of its Node.js versions. */
+/** Runs one suite, on each of its Node.js versions, `atOnce` of them side by side. */
 async function runSuite(suite, results, programs, deadline) {
   const needsOtherNode = Object.values(suite.environment ?? {}).some(({ node }) => node !== undefined);
   if (needsOtherNode && !otherNodesAvailable) {
     results.missing(suite.name, 'other Node.js versions come as packages for Linux on x64 only');
     return;
   }
-  for (const version of suite.nodes ?? ['current']) {
-    const current = version === 'current';
-    const title = `${suite.name} on Node.js ${current ? process.versions.node : version}`;
-    if (!current && !otherNodesAvailable) {
-      results.missing(title, 'other Node.js versions come as packages for Linux on x64 only');
-      continue;
-    }
-    const env = { ...process.env, ...programs, ...(await environmentOf(suite)) };
-    const node = current ? process.execPath : await nodeBinary(version);
-    if (!current) {
-      env.PATH = [path.dirname(node), env.PATH].join(path.delimiter);
-    }
-    const timeoutMs = Math.max(1, Math.min(suite.timeoutSeconds * 1000, deadline - performance.now()));
-    console.log(`\n=== ${title}`);
-    const started = performance.now();
-    const counts =
-      suite.command === undefined
-        ? await runMocha(suite.files, { node, env, timeoutMs, quiet: !current })
-        : await runCommand(suite.command, { env, timeoutMs });
-    results.add(title, started, counts);
+  const versions = suite.nodes ?? ['current'];
+  const atOnce = suite.atOnce ?? 1;
+  for (let first = 0; first < versions.length; first += atOnce) {
+    const group = versions.slice(first, first + atOnce);
+    await Promise.all(group.map((version) => runOn(version, suite, results, programs, deadline)));
   }
+}
+
+/** Runs one suite on one Node.js version. */
+async function runOn(version, suite, results, programs, deadline) {
+  const current = version === 'current';
+  const title = `${suite.name} on Node.js ${current ? process.versions.node : version}`;
+  if (!current && !otherNodesAvailable) {
+    results.missing(title, 'other Node.js versions come as packages for Linux on x64 only');
+    return;
+  }
+  const env = { ...process.env, ...programs, ...(await environmentOf(suite)) };
+  const node = current ? process.execPath : await nodeBinary(version);
+  if (!current) {
+    env.PATH = [path.dirname(node), env.PATH].join(path.delimiter);
+  }
+  const timeoutMs = Math.max(1, Math.min(suite.timeoutSeconds * 1000, deadline - performance.now()));
+  console.log(`\n=== ${title}`);
+  const started = performance.now();
+  const counts =
+    suite.command === undefined
+      ? await runMocha(suite.files, { node, env, timeoutMs, quiet: !current })
+      : await runCommand(suite.command, { env, timeoutMs });
+  results.add(title, started, counts);
 }
 
 /** Build, lint and type check; answers whether the suites can run (they need the build). */

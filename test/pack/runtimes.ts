@@ -31,29 +31,21 @@ export function nodeBinary(runtime: Runtime): string {
 }
 
 /** Starts the Node-RED of `runtime` on a user directory in which the package is installed. */
-export async function startRuntime(
+export function startRuntime(
   runtime: Runtime,
   userDir: string,
   options: Omit<NodeRedOptions, 'packageFolder'> = {},
 ): Promise<NodeRedProcess> {
-  const { NODE_BINARY, NODE_RED_DIR } = process.env;
-  process.env.NODE_BINARY = nodeBinary(runtime);
-  process.env.NODE_RED_DIR = fromEnvironment(runtime.nodeRed);
-  try {
-    return await startNodeRed(userDir, { ...options, packageFolder: null });
-  } finally {
-    restore('NODE_BINARY', NODE_BINARY);
-    restore('NODE_RED_DIR', NODE_RED_DIR);
-  }
+  return startNodeRed(userDir, { ...options, ...programsOf(runtime), packageFolder: null });
 }
 
-function restore(name: string, value: string | undefined): void {
-  if (value === undefined) delete process.env[name];
-  else process.env[name] = value;
+/** Options to start the Node-RED of `runtime`. @throws Error outside `npm test`, which installs the versions. */
+export function programsOf(runtime: Runtime): Required<Pick<NodeRedOptions, 'nodeBinary' | 'nodeRedDir'>> {
+  return { nodeBinary: nodeBinary(runtime), nodeRedDir: fromEnvironment(runtime.nodeRed) };
 }
 
 function fromEnvironment(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run this suite with \`npm test -- --only pack\``);
+  if (!value) throw new Error(`${name} is not set: run this suite with \`npm test -- --only <suite>\``);
   return value;
 }
