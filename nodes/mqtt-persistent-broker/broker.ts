@@ -2,18 +2,22 @@ import type { Node, NodeAPI } from 'node-red';
 import type { AdminContext, LiveSession } from '../../src/admin/context';
 import { rememberedUsers } from '../../src/client/remembered-users';
 import type { SessionClient } from '../../src/client/session-client';
+import { TopicAliasWishes } from '../../src/connection/topic-alias-wishes';
 import { SessionError } from '../../src/errors';
 import type { Message, MessageOrigin } from '../../src/session/message';
 import { DrainMeter } from '../shared/drain-meter';
 import { type FlowLifecycle, flowLifecycle } from '../shared/flow-lifecycle';
 import { type SessionStatus, sessionStatus } from '../shared/status';
 import { StatusReporter } from '../shared/status-reporter';
+import { cleanUpUser, noticesTo, type StoreLog } from '../shared/store-clean-up';
 import type { StoreSettings } from '../shared/store-settings';
 import { runtimeTexts, type Translate } from '../shared/texts';
+import { adminContext } from './admin-context';
 import { clearAtBroker } from './clear-at-broker';
 import { ConnectionControl } from './connection-control';
 import { PendingPublishes } from './pending-publishes';
 import { flowFileSubscribers, isPresent, subscriptionFate } from './reconcile';
+import { assignSession } from './session-assignments';
 import { type HostedSession, SessionHost, sessionClaims } from './session-host';
 import { SessionReporter } from './session-reporter';
 import {
@@ -35,6 +39,8 @@ export interface SessionUser {
 
 export interface BrokerParts {
   store: StoreSettings;
+  /** Told of what happens in the store. */
+  storeLog: StoreLog;
   addTLSOptions: ((options: Record<string, unknown>) => void) | undefined;
 }
 
@@ -47,23 +53,31 @@ export class Broker implements LiveSession {
   readonly #connection: ConnectionControl;
   readonly #lifecycle: FlowLifecycle;
   readonly #stopListening: () => void;
+  readonly #endAssignment: () => void;
   readonly #status: StatusReporter;
   readonly #drain = new DrainMeter();
   readonly #translate: Translate;
   readonly #reporter: SessionReporter;
   readonly #pending = new PendingPublishes();
+  readonly #clientListeners: ((client: SessionClient) => void)[] = [];
+  /** Topic aliases that flows ask for. */
+  readonly topicAliases = new TopicAliasWishes();
+  #config: BrokerConfig;
   #settings: BrokerSettings;
+  /** The session client was made with other settings. */
+  #isChanged = false;
   #isOpen = false;
   #messagesAreDeleted = false;
 
   constructor(
     private readonly RED: NodeAPI,
     private readonly node: Node,
-    private readonly config: BrokerConfig,
+    config: BrokerConfig,
     private readonly parts: BrokerParts,
   ) {
     this.#translate = runtimeTexts(RED._);
     this.#reporter = new SessionReporter(RED, node, this.#translate);
+    this.#config = config;
     this.#settings = this.#settingsOf(config, this.#credentials);
     this.#connection = new ConnectionControl(this.#settings.autoConnect, {
       openClient: () => (this.#isOpen ? this.client : undefined),
@@ -73,7 +87,19 @@ export class Broker implements LiveSession {
       failed: (error) => this.#reporter.failed(error),
     });
     this.#host = new SessionHost(
-      { ownerId: node.id, ownerName: node.name || node.id, store: parts.store, live: this },
+      {
+        ownerId: node.id,
+        ownerName: node.name || node.id,
+        store: parts.store,
+        live: this,
+        onNotice: noticesTo(parts.storeLog),
+        cleanUp: cleanUpUser(
+          parts.store,
+          (clientId) => sessionClaims.has(parts.store.path, clientId),
+          parts.storeLog,
+          this.#translate,
+        ),
+      },
       this.#hosted(),
       {
         created: (client) => this.#created(client),
@@ -82,6 +108,11 @@ export class Broker implements LiveSession {
         failed: (error) => this.#hostFailed(error),
       },
     );
+    this.#endAssignment = assignSession({
+      storePath: parts.store.path,
+      nodeId: node.id,
+      clientId: () => this.clientId,
+    });
     this.#status = new StatusReporter(
       () => this.#currentStatus(),
       () => [...this.#users.values()].map((user) => user.node),
@@ -105,6 +136,25 @@ export class Broker implements LiveSession {
     return this.#settings.connection.protocolVersion;
   }
 
+  /** The configuration, with what connect actions changed. */
+  get config(): BrokerConfig {
+    return this.#config;
+  }
+
+  get settings(): BrokerSettings {
+    return this.#settings;
+  }
+
+  /** There is no connection, but one is wanted: also while the session is being opened, or the flows start. */
+  get isConnecting(): boolean {
+    return this.#connection.isActive && this.client?.connected !== true;
+  }
+
+  /** Nodes that close may come back, or the configuration says that what they subscribed to stays. */
+  get keepsSubscriptions(): boolean {
+    return !this.#lifecycle.running || !this.#settings.autoUnsubscribe;
+  }
+
   get isClean(): boolean {
     return this.#settings.connection.clean;
   }
@@ -112,6 +162,12 @@ export class Broker implements LiveSession {
   /** Given as localhost or 127.0.0.1. */
   get isLocal(): boolean {
     return this.#settings.isLocal;
+  }
+
+  /** `listener` gets every session client as soon as it is made. */
+  onClient(listener: (client: SessionClient) => void): void {
+    this.#clientListeners.push(listener);
+    if (this.client !== undefined) listener(this.client);
   }
 
   // In and out nodes.
@@ -130,7 +186,7 @@ export class Broker implements LiveSession {
     // A newer instance of the node may have registered already.
     if (this.#users.get(id) !== user) return;
     this.#users.delete(id);
-    for (const filter of this.client?.filtersOf(id) ?? []) this.client?.unsubscribe(id, filter, { keep: true });
+    this.client?.leave(id);
     user.node.status({ fill: 'red', shape: 'ring', text: 'node-red:common.status.disconnected' });
   }
 
@@ -176,15 +232,35 @@ export class Broker implements LiveSession {
     return this.#connection.connect(async (isActive) => {
       if (isActive && overrides === undefined) return false;
       if (isActive && overrides?.force !== true) throw this.#connectedAlready();
-      if (overrides !== undefined) await this.#replaceSettings(overrides);
+      if (overrides !== undefined) this.setOptions(overrides);
+      // The session of another client id is another one: what was subscribed at run time stays with the first.
+      if (this.#isChanged) await this.#host.replace(this.#hosted());
+      this.#isChanged = false;
       this.#host.start();
       return true;
     });
   }
 
-  /** The disconnect action: for all nodes, until the connect action or a deploy of the broker node. */
-  disconnect(): Promise<void> {
-    return this.#connection.disconnect(new SessionError('ERR_DISCONNECTED', this.#translate('errors.disconnected')));
+  /** Settings in place of the present ones, until the node is deployed again; they count from the next connect on. */
+  setOptions(overrides: Record<string, unknown>): void {
+    const { config, credentials } = withOverrides(this.#config, this.#credentials, overrides);
+    this.#config = config;
+    this.#settings = this.#settingsOf(config, credentials);
+    this.#isChanged = true;
+  }
+
+  /**
+   * The disconnect action: for all nodes, until the connect action or a deploy of the broker node. `force`: without
+   * DISCONNECT, so that the broker publishes the will message.
+   */
+  disconnect({ force = false } = {}): Promise<void> {
+    const reason = new SessionError('ERR_DISCONNECTED', this.#translate('errors.disconnected'));
+    return this.#connection.disconnect(reason, { force });
+  }
+
+  /** Without users there is no connection. */
+  alignConnection(): Promise<void> {
+    return this.#connection.align();
   }
 
   // Administration.
@@ -193,8 +269,8 @@ export class Broker implements LiveSession {
     return clearAtBroker({ ...this.#settings.connection, clientId });
   }
 
-  async whileClosed<T>(work: () => Promise<T>): Promise<T> {
-    this.#messagesAreDeleted = true;
+  async whileClosed<T>(work: () => Promise<T>, { deletesMessages = false } = {}): Promise<T> {
+    this.#messagesAreDeleted = deletesMessages;
     try {
       return await this.#host.whileClosed(work);
     } finally {
@@ -208,7 +284,7 @@ export class Broker implements LiveSession {
     if (this.#host.store === undefined) await this.#host.ready();
     const { store } = this.#host;
     if (store === undefined) throw this.#host.failure ?? new SessionError('ERR_STORE_CLOSED', 'The store is closed.');
-    return { store, live: (clientId) => sessionClaims.find(this.parts.store.path, clientId) };
+    return adminContext(store, this.parts.store);
   }
 
   /** Everything that was handed over is stored, `done` is called for it, and the session is closed. */
@@ -217,6 +293,7 @@ export class Broker implements LiveSession {
     this.#connection.attemptFailed(new SessionError('ERR_DISCONNECTED', this.#translate('errors.closed')));
     this.#status.close();
     await this.#host.close();
+    this.#endAssignment();
     this.#reporter.close();
   }
 
@@ -232,6 +309,7 @@ export class Broker implements LiveSession {
     client.on('disconnected', ({ kind, error }, wasUp) => {
       if (!wasUp && kind !== 'ended' && error !== undefined) this.#connection.attemptFailed(error);
     });
+    for (const listener of this.#clientListeners) listener(client);
     for (const user of this.#users.values()) user.attach?.(client);
     this.#status.touch();
   }
@@ -275,13 +353,6 @@ export class Broker implements LiveSession {
     void this.#connection.align();
   }
 
-  /** The session of another client id is another one: what was subscribed at run time stays with the first. */
-  async #replaceSettings(overrides: Record<string, unknown>): Promise<void> {
-    const { config, credentials } = withOverrides(this.config, this.#credentials, overrides);
-    this.#settings = this.#settingsOf(config, credentials);
-    await this.#host.replace(this.#hosted());
-  }
-
   /** The client goes on trying. */
   #cannotOpen(error: Error): void {
     this.#host.cannotOpen(error);
@@ -304,6 +375,12 @@ export class Broker implements LiveSession {
     );
   }
 
+  /** Longest pause between two attempts to connect. */
+  get maxReconnectDelayMs(): number {
+    const configured = Number((this.RED.settings as { mqttReconnectTime?: unknown }).mqttReconnectTime);
+    return Math.max(DEFAULT_MAX_RECONNECT_DELAY_MS, configured || 0);
+  }
+
   get #address(): string {
     const { url } = this.#settings.connection;
     return `${this.clientId}@${url.replace(/\/\/[^/]*@/, '//')}`;
@@ -317,22 +394,24 @@ export class Broker implements LiveSession {
     const { store, addTLSOptions } = this.parts;
     return brokerSettings(config, credentials, {
       storeExpiry: store.expiry,
+      proxyOptions: (this.RED.settings as { proxyOptions?: unknown }).proxyOptions,
       ...(addTLSOptions === undefined ? {} : { addTLSOptions }),
     });
   }
 
   #hosted(): HostedSession {
-    const { clientId, connection, birth, close, expiryInterval, maxInflight, onSessionLost } = this.#settings;
-    const reconnectMs = Number((this.RED.settings as { mqttReconnectTime?: unknown }).mqttReconnectTime);
+    const { clientId, connection, birth, close, expiryInterval, maxInflight, maxSendRate, onSessionLost } =
+      this.#settings;
     return {
       clientId,
-      connection,
+      connection: { ...connection, topicAliases: this.topicAliases },
       expiryInterval,
       onSessionLost,
-      maxReconnectDelayMs: Math.max(DEFAULT_MAX_RECONNECT_DELAY_MS, reconnectMs || 0),
+      maxReconnectDelayMs: this.maxReconnectDelayMs,
       ...(birth === undefined ? {} : { birth }),
       ...(close === undefined ? {} : { close }),
       ...(maxInflight === undefined ? {} : { maxInflight }),
+      ...(maxSendRate === undefined ? {} : { maxSendRate }),
     };
   }
 

@@ -38,14 +38,18 @@ export class ConnectionControl {
     this.#wanted = autoConnect;
   }
 
+  /** There is a connection, or one is to be made. */
+  get isActive(): boolean {
+    return this.#wanted && (this.target.hasUsers() || this.#wantedWithoutUsers);
+  }
+
   /**
    * Connects; resolves at CONNACK, rejects when the first attempt fails or a disconnect comes first.
    * @param prepare Is asked first, with whether there is a connection or one being made; false: leave it as it is.
    */
   async connect(prepare: (isActive: boolean) => Promise<boolean>): Promise<void> {
     const attempt = await this.#perform(async () => {
-      const isActive = this.#wanted && (this.target.hasUsers() || this.#wantedWithoutUsers);
-      if (!(await prepare(isActive))) return undefined;
+      if (!(await prepare(this.isActive))) return undefined;
       this.#wanted = true;
       this.#wantedWithoutUsers = !this.target.hasUsers();
       return { connected: new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject })) };
@@ -57,11 +61,15 @@ export class ConnectionControl {
     await attempt.connected;
   }
 
-  /** Disconnects until the next connect. `reason` is told to those who wait for the connection. */
-  async disconnect(reason: Error): Promise<void> {
+  /**
+   * Disconnects until the next connect. `reason` is told to those who wait for the connection. `force`: without
+   * DISCONNECT.
+   */
+  async disconnect(reason: Error, { force = false } = {}): Promise<void> {
     this.#wanted = false;
     this.#wantedWithoutUsers = false;
     this.attemptFailed(reason);
+    if (force) await this.#perform(async () => this.target.openClient()?.disconnect({ force }));
     await this.align();
   }
 

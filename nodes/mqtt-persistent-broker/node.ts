@@ -1,11 +1,13 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { SessionError } from '../../src/errors';
-import { storeSettingsOf } from '../mqtt-session-store/node';
+import { storeNodeOf } from '../mqtt-session-store/node';
 import { booleanOf, textOf } from '../shared/config-values';
 import { quietErrors } from '../shared/quiet-errors';
+import type { StoreLog } from '../shared/store-clean-up';
 import { storeSettings } from '../shared/store-settings';
 import { runtimeTexts } from '../shared/texts';
 import { Broker } from './broker';
+import { CoreFace } from './core-face';
 import type { BrokerCredentials } from './settings';
 
 export const BROKER_TYPE = 'mqtt-persistent-broker';
@@ -22,6 +24,16 @@ export function brokerOf(RED: NodeAPI, id: unknown): Broker | undefined {
   return typeof node === 'object' && node !== null ? brokers.get(node) : undefined;
 }
 
+/** For what belongs to no node. */
+function redLog({ log }: NodeAPI): StoreLog {
+  return {
+    debug: (text) => log.debug(text),
+    log: (text) => log.info(text),
+    warn: (text) => log.warn(text),
+    error: (text) => log.error(text),
+  };
+}
+
 export function registerBroker(RED: NodeAPI): void {
   const translate = runtimeTexts(RED._);
 
@@ -29,7 +41,7 @@ export function registerBroker(RED: NodeAPI): void {
     RED.nodes.createNode(this, definition);
     quietErrors(this, translate);
     const config: Record<string, unknown> = { ...definition };
-    const store = textOf(config.store) === undefined ? undefined : storeSettingsOf(RED, config.store);
+    const store = textOf(config.store) === undefined ? undefined : storeNodeOf(RED, config.store);
     if (store === undefined && textOf(config.store) !== undefined) {
       // Another store would hold another session: better none than the wrong one.
       this.error(
@@ -40,10 +52,12 @@ export function registerBroker(RED: NodeAPI): void {
     const tlsId = booleanOf(config.usetls, false) ? textOf(config.tls) : undefined;
     const tls = tlsId === undefined ? undefined : (RED.nodes.getNode(tlsId) as TlsNode | null);
     const broker = new Broker(RED, this, config, {
-      store: store ?? storeSettings({}, RED.settings.userDir),
+      store: store?.settings ?? storeSettings({}, RED.settings.userDir),
+      storeLog: store?.node ?? redLog(RED),
       addTLSOptions: tls?.addTLSOptions === undefined ? undefined : (options) => tls.addTLSOptions?.(options),
     });
     brokers.set(this, broker);
+    new CoreFace(RED, this, broker).attach();
     // Node-RED gives errors of a config node to the Catch nodes of these.
     Object.defineProperty(this, 'users', { get: () => broker.userNodes(), configurable: true });
     this.on('close', (done: () => void) => {

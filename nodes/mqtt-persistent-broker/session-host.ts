@@ -4,7 +4,8 @@ import type { PublishObserver } from '../../src/client/publish-observers';
 import { SessionClient } from '../../src/client/session-client';
 import { SessionError } from '../../src/errors';
 import type { Message, MessageOrigin } from '../../src/session/message';
-import type { SessionStore } from '../../src/store/session-store';
+import type { CleanUpUser } from '../../src/store/clean-up-timer';
+import type { SessionStore, StoreNotice } from '../../src/store/session-store';
 import { sharedSessionStore } from '../../src/store/shared-store';
 import { SessionClaims } from '../shared/session-claims';
 import type { StoreSettings } from '../shared/store-settings';
@@ -22,6 +23,10 @@ export interface SessionHostOptions {
   ownerName: string;
   store: StoreSettings;
   live: LiveSession;
+  /** The store is cleaned up as long as this session uses it. */
+  cleanUp: CleanUpUser;
+  /** Told of what the store finds while its sessions are open, if this is who opens the store. */
+  onNotice: (notice: StoreNotice) => void;
 }
 
 export type HostedSession = Omit<SessionClientOptions, 'clientId' | 'store' | 'maxBytes' | 'whenFull'> & {
@@ -61,6 +66,7 @@ export class SessionHost {
   #failure: Error | undefined;
   #started = false;
   #closing = false;
+  #stopCleanUp: (() => void) | undefined;
   #releaseClaim: (() => void) | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #waiting: Waiting[] = [];
@@ -153,6 +159,7 @@ export class SessionHost {
       const closed = this.#closedError();
       for (const { observer } of this.#waiting.splice(0)) observer.failed?.(closed);
       for (const waiter of this.#readyWaiters.splice(0)) waiter.reject(closed);
+      this.#stopCleanUp?.();
       await this.#store?.release();
       this.#store = undefined;
     });
@@ -185,7 +192,13 @@ export class SessionHost {
     const { clientId: configured, ...hosted } = this.hosted;
     // Before anything asynchronous: of two nodes with one client id it is always the later one that is refused.
     if (configured !== undefined) this.#claim(configured);
-    this.#store ??= await sharedSessionStore(storeSettings.path, { durability: storeSettings.durability });
+    if (this.#store === undefined) {
+      this.#store = await sharedSessionStore(storeSettings.path, {
+        durability: storeSettings.durability,
+        onNotice: this.options.onNotice,
+      });
+      this.#stopCleanUp = this.#store.cleanUpRegularly(this.options.cleanUp);
+    }
     const clientId = configured ?? (await this.#store.generateClientId(ownerId));
     if (this.#closing) return;
     if (configured === undefined) this.#claim(clientId);
@@ -195,6 +208,8 @@ export class SessionHost {
       store: this.#store,
       maxBytes: storeSettings.maxBytes,
       whenFull: storeSettings.whenFull,
+      keepFailed: storeSettings.keepFailed > 0,
+      keepFailedDays: storeSettings.keepFailed,
     });
     this.#client = client;
     this.#setFailure(undefined);

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import type { UnacknowledgedReport } from '../../src/client/manual-acknowledgements';
 import type { DiscardedMessage, SessionClient } from '../../src/client/session-client';
 import { reasonCodeName } from '../../src/connection/reason-codes';
 import type { ConnectionEnd } from '../../src/connection/types';
@@ -31,6 +32,7 @@ export class SessionReporter {
     client.on('disconnected', (end, wasUp) => this.#disconnected(end, wasUp, address));
     client.on('discarded', (discarded) => this.#discarded(discarded));
     client.on('subscription', (subscription) => this.#subscriptionAnswered(subscription));
+    client.on('unacknowledged', (report) => this.#unacknowledged(report));
     client.on('report', (report) => this.#report(report, address));
     client.on('notice', ({ level, text }) => this.#log(level, text));
     client.on('storeError', (error) => this.failed(error));
@@ -54,7 +56,7 @@ export class SessionReporter {
 
   #disconnected(end: ConnectionEnd, wasUp: boolean, address: string): void {
     if (wasUp) {
-      this.node.log(this.translate('log.disconnected', { broker: address, reason: this.#reason(end) }));
+      this.#ended(end, address);
       if (end.kind !== 'server-disconnect') return;
     }
     if (end.kind === 'ended' || end.error === undefined) return;
@@ -67,6 +69,17 @@ export class SessionReporter {
     this.#reportedFailure = key;
     this.#limit.admit(key);
     this.failed(end.error);
+  }
+
+  /** With Node-RED's own keys, and why. */
+  #ended(end: ConnectionEnd, broker: string): void {
+    const { kind, reasonCode = 0, reasonString = '' } = end;
+    if (kind === 'server-disconnect') {
+      const details = { broker, reasonCode: String(reasonCode), reasonString };
+      this.node.log(this.RED._('node-red:mqtt.state.broker-disconnected', details));
+    } else {
+      this.node.log(`${this.RED._('node-red:mqtt.state.disconnected', { broker })} (${this.#reason(end)})`);
+    }
   }
 
   #reason({ kind, reasonString, error }: ConnectionEnd): string {
@@ -94,8 +107,19 @@ export class SessionReporter {
     });
   }
 
+  /** At the node that received it; comes once a minute at most. */
+  #unacknowledged({ count, topic, subscriber, isSubscriberGone, waitingMs }: UnacknowledgedReport): void {
+    const key = isSubscriberGone ? 'log.unacknowledged-gone' : 'log.unacknowledged';
+    const node = this.RED.nodes.getNode(subscriber) as Node | null | undefined;
+    const seconds = Math.round(waitingMs / 1000);
+    (node ?? this.node).warn(this.translate(key, { count, seconds, topic, node: subscriber }));
+  }
+
   #report(report: Report, address: string): void {
     switch (report.kind) {
+      case 'inbound-full':
+        this.#warnLimited(report.kind, this.translate('log.inbound-full', { ...report }));
+        return;
       case 'session-lost':
         this.node.warn(this.translate('log.session-lost', { ...report, broker: address }));
         return;

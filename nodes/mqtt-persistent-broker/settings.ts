@@ -1,6 +1,7 @@
 import type { ConnectionOptions, WillMessage } from '../../src/connection/types';
 import { booleanOf, isRecord, numberOf, qosOf, textOf, userPropertiesOf } from '../shared/config-values';
 import { encodePayload } from '../shared/payload';
+import { httpProxyFor } from './http-proxy';
 
 /** The broker node's configuration, named as that of Node-RED's own; values may be strings (environment variables). */
 export type BrokerConfig = Readonly<Record<string, unknown>>;
@@ -16,6 +17,8 @@ export interface BrokerSurroundings {
   addTLSOptions?: (options: Record<string, unknown>) => void;
   /** Seconds, 0: never. Of the store node; for a broker node that says nothing. */
   storeExpiry: number;
+  /** `proxyOptions` of Node-RED's settings. */
+  proxyOptions?: unknown;
 }
 
 export interface BrokerSettings {
@@ -31,6 +34,8 @@ export interface BrokerSettings {
   /** Seconds after the last access at which the stored session expires, 0: never. */
   expiryInterval: number;
   maxInflight: number | undefined;
+  /** Messages a second from the queue; undefined: no limit. */
+  maxSendRate: number | undefined;
   onSessionLost: 'republish' | 'discard';
 }
 
@@ -43,7 +48,7 @@ const KEEP_ALIVE_SECONDS_MAX = 65_535;
 export function brokerSettings(
   config: BrokerConfig,
   credentials: BrokerCredentials,
-  { addTLSOptions, storeExpiry }: BrokerSurroundings,
+  { addTLSOptions, storeExpiry, proxyOptions }: BrokerSurroundings,
 ): BrokerSettings {
   const protocolVersion = protocolVersionOf(config);
   const clean = booleanOf(config.cleansession, false);
@@ -52,6 +57,8 @@ export function brokerSettings(
   const isSecure = /^(mqtts|ssl|tls|wss):/i.test(url);
   const transport: Record<string, unknown> = {};
   if (isSecure) addTLSOptions?.(transport);
+  const httpProxy = httpProxyFor(url, proxyOptions);
+  if (httpProxy !== undefined) transport.httpProxy = httpProxy;
   const connection: BrokerSettings['connection'] = {
     url,
     protocolVersion,
@@ -65,7 +72,7 @@ export function brokerSettings(
   };
   const will = specialMessage(config, 'will', protocolVersion);
   if (will !== undefined) connection.will = will;
-  if (protocolVersion === 5) connection.properties = connectProperties(config, clean, expiryInterval);
+  if (protocolVersion === 5) connection.properties = connectProperties(config, clean, storeExpiry);
   const settings: BrokerSettings = {
     clientId: textOf(config.clientid),
     isLocal: config.broker === 'localhost' || config.broker === '127.0.0.1',
@@ -74,6 +81,7 @@ export function brokerSettings(
     connection,
     expiryInterval,
     maxInflight: numberOf(config.maxInflight),
+    maxSendRate: rateOf(config.maxSendRate),
     onSessionLost: config.onSessionLost === 'discard' ? 'discard' : 'republish',
   };
   const birth = specialMessage(config, 'birth', protocolVersion);
@@ -152,6 +160,12 @@ function expiryOf(value: unknown): number | undefined {
   return seconds === undefined || seconds < 0 ? undefined : Math.min(Math.trunc(seconds), NEVER);
 }
 
+/** Also a part of one, for less than a message a second. */
+function rateOf(value: unknown): number | undefined {
+  const rate = numberOf(value);
+  return rate !== undefined && rate > 0 ? rate : undefined;
+}
+
 /** A password without a user name is allowed from MQTT 5 on (MQTT-3.1.2-22 (3.1.1)). */
 function loginOf({ user, password }: BrokerCredentials, protocolVersion: 3 | 4 | 5) {
   const hasUser = user !== undefined && user !== '';
@@ -159,13 +173,16 @@ function loginOf({ user, password }: BrokerCredentials, protocolVersion: 3 | 4 |
   return { ...(hasUser && { username: user }), ...(hasPassword && { password }) };
 }
 
-function connectProperties(config: BrokerConfig, clean: boolean, expiryInterval: number): Record<string, unknown> {
+function connectProperties(config: BrokerConfig, clean: boolean, storeExpiry: number): Record<string, unknown> {
   const userProperties = userPropertiesOf(config.userProps);
+  const configured = expiryOf(config.sessionExpiry);
+  // A will with a delay waits as long as the session lives (3.1.3.2.2), so a clean session may have an expiry, too.
+  const sessionExpiryInterval = clean ? configured : (configured ?? storeExpiry) || NEVER;
   return {
     requestResponseInformation: true,
     requestProblemInformation: true,
     ...(userProperties === undefined ? {} : { userProperties }),
-    ...(clean ? {} : { sessionExpiryInterval: expiryInterval === 0 ? NEVER : expiryInterval }),
+    ...(sessionExpiryInterval ? { sessionExpiryInterval } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import { SessionError } from '../../src/errors';
 import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
 import { brokerOf } from '../mqtt-persistent-broker/node';
 import { isConnectionAction, performConnectionAction } from '../shared/connection-actions';
-import { prepareMessage, publishSettings } from '../shared/publish-message';
+import { markPublished, prepareMessage, publishSettings } from '../shared/publish-message';
 import { quietErrors } from '../shared/quiet-errors';
 import { runtimeTexts } from '../shared/texts';
 
@@ -32,16 +32,16 @@ export function registerOut(RED: NodeAPI): void {
 
     const publish = (msg: NodeMessageInFlow, done: Done): void => {
       const prepared = prepareMessage(msg, settings, broker.protocolVersion);
+      markPublished(msg, settings, prepared, broker.protocolVersion);
       if (prepared === undefined) {
         done();
         return;
       }
-      // Node-RED's own node leaves in msg what it published, and Complete nodes show it.
-      Object.assign(msg, prepared.published);
-      if (prepared.published.qos === 2 && broker.isClean && !warned) {
+      if (prepared.message.qos === 2 && broker.isClean && !warned) {
         warned = true;
         this.warn(translate('warnings.clean-session'));
       }
+      if (prepared.topicAlias !== undefined) broker.topicAliases.wish(prepared.message.topic, prepared.topicAlias);
       broker.publish(prepared.message, { node: this.id, messageId: msg._msgid }, until, done);
     };
 

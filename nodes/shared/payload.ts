@@ -67,7 +67,8 @@ export interface PayloadHints {
 /** `invalid-json-string`: not UTF-8. `invalid-json-parse`: not JSON. Keys of Node-RED's own MQTT nodes. */
 export type PayloadProblem = 'invalid-json-string' | 'invalid-json-parse';
 
-export type DecodedPayload = { payload: unknown } | { problem: PayloadProblem };
+/** With `problem`, the payload as an error shows it. */
+export type DecodedPayload = { payload: unknown; problem?: PayloadProblem };
 
 const STRING_TYPES = new Set(['text/css', 'text/html', 'text/plain', 'application/xml']);
 const JSON_TYPE = 'application/json';
@@ -100,9 +101,10 @@ export function decodePayload(bytes: Buffer, datatype: Datatype, hints: PayloadH
     case 'utf8':
       return { payload: bytes.toString('utf8') };
     case 'json':
-      return hints.payloadFormatIndicator === true || isUtf8(bytes)
-        ? parsed(bytes.toString('utf8'))
-        : { problem: 'invalid-json-string' };
+      if (hints.payloadFormatIndicator !== true && !isText(bytes)) {
+        return { payload: bytes, problem: 'invalid-json-string' };
+      }
+      return parsed(bytes.toString('utf8'), bytes);
     default:
       return detected(bytes, datatype === 'auto-detect', hints);
   }
@@ -116,22 +118,30 @@ function detected(bytes: Buffer, parseJson: boolean, hints: PayloadHints): Decod
     if (BINARY_TYPES.has(type)) return { payload: bytes };
     if (type === JSON_TYPE) {
       const text = bytes.toString('utf8');
-      const result = parsed(text);
-      return parseJson || 'problem' in result ? result : { payload: text };
+      const result = parsed(text, text);
+      return parseJson || result.problem !== undefined ? result : { payload: text };
     }
   }
-  if (hints.payloadFormatIndicator !== true && !isUtf8(bytes)) return { payload: bytes };
+  if (hints.payloadFormatIndicator !== true && !isText(bytes)) return { payload: bytes };
   const text = bytes.toString('utf8');
   if (!parseJson) return { payload: text };
-  const result = parsed(text);
   // Nobody said that it were JSON: then it is a string.
-  return 'problem' in result ? { payload: text } : result;
+  return { payload: parsed(text, text).payload };
 }
 
-function parsed(text: string): DecodedPayload {
+/** `otherwise`: the payload when it is not JSON. */
+function parsed(text: string, otherwise: string | Buffer): DecodedPayload {
   try {
     return { payload: JSON.parse(text) as unknown };
   } catch {
-    return { problem: 'invalid-json-parse' };
+    return { payload: otherwise, problem: 'invalid-json-parse' };
   }
 }
+
+/** Text as Node-RED's own nodes see it: UTF-8, with no control characters of ASCII but tabulator and line ends. */
+function isText(bytes: Buffer): boolean {
+  return isUtf8(bytes) && !CONTROL_CHARACTER.test(bytes.toString('latin1'));
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const CONTROL_CHARACTER = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;

@@ -1,7 +1,7 @@
 import { assertTopicName } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
 import type { Message, MessageProperties, QoS } from '../../src/session/message';
-import { booleanOf, numberOf, qosOf, textOf, userPropertiesOf } from './config-values';
+import { booleanOf, isRecord, numberOf, qosOf, textOf, userPropertiesOf } from './config-values';
 import { encodePayload } from './payload';
 
 /** What an out node's dialog fixes; undefined: the message decides. */
@@ -12,7 +12,7 @@ export interface PublishSettings {
   responseTopic?: string;
   correlationData?: string;
   contentType?: string;
-  messageExpiryInterval?: number;
+  messageExpiryInterval?: number | string;
   userProperties?: Record<string, string>;
 }
 
@@ -30,8 +30,10 @@ export interface PublishConfig {
 
 export interface PreparedMessage {
   message: Message;
-  /** What Node-RED's own node leaves in `msg`: topic, qos, retain and payload as they are published. */
-  published: { topic: string; qos: QoS; retain: boolean; payload: string | Buffer };
+  /** Encoded. */
+  payload: string | Buffer;
+  /** MQTT 5: the topic alias that the flow asks for, 1 to 65,535. */
+  topicAlias?: number;
 }
 
 const UINT16_MAX = 65_535;
@@ -45,7 +47,7 @@ export function publishSettings(config: PublishConfig): PublishSettings {
     responseTopic: textOf(config.respTopic),
     correlationData: textOf(config.correl),
     contentType: textOf(config.contentType),
-    messageExpiryInterval: numberOf(config.expiry) || undefined,
+    messageExpiryInterval: (config.expiry as string | number | undefined) || undefined,
     userProperties: userPropertiesOf(config.userProps),
   });
 }
@@ -67,7 +69,6 @@ export function prepareMessage(
   if ((topic === undefined || topic === '') && properties?.responseTopic !== undefined) {
     // As Node-RED's own node: a request that was received can be answered by sending it back.
     topic = properties.responseTopic;
-    delete properties.responseTopic;
   }
   assertTopicName(topic);
   const qos = settings.qos ?? qosOf(msg.qos) ?? 0;
@@ -76,7 +77,35 @@ export function prepareMessage(
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload);
   const message: Message = { topic, payload: bytes, qos, retain };
   if (properties !== undefined && Object.keys(properties).length > 0) message.properties = properties;
-  return { message, published: { topic, qos, retain, payload } };
+  const topicAlias = protocolVersion === 5 ? Math.trunc(numberOf(msg.topicAlias, 0)) : 0;
+  return { message, payload, ...(topicAlias >= 1 && topicAlias <= UINT16_MAX && { topicAlias }) };
+}
+
+/**
+ * Puts into `msg` what Node-RED's own node leaves there: all that the settings fix, and the rest as it is published.
+ * Complete nodes show it. `prepared`: undefined when nothing is.
+ */
+export function markPublished(
+  msg: Record<string, unknown>,
+  settings: PublishSettings,
+  prepared: PreparedMessage | undefined,
+  protocolVersion: 3 | 4 | 5,
+): void {
+  const { topic, qos, retain, ...properties } = settings;
+  if (topic !== undefined) msg.topic = topic;
+  msg.qos = qos ?? qosOf(msg.qos) ?? 0;
+  msg.retain = retain ?? booleanOf(msg.retain, false);
+  if (protocolVersion === 5) Object.assign(msg, properties);
+  if (prepared === undefined) return;
+  msg.payload = prepared.payload;
+  if (protocolVersion !== 5) return;
+  if (!msg.topic) {
+    msg.topic = prepared.message.topic;
+    delete msg.responseTopic;
+  }
+  if (typeof msg.userProperties !== 'object') delete msg.userProperties;
+  if (prepared.topicAlias === undefined) delete msg.topicAlias;
+  else msg.topicAlias = prepared.topicAlias;
 }
 
 function messageProperties(msg: Record<string, unknown>, settings: PublishSettings): MessageProperties {
@@ -103,12 +132,14 @@ function nonEmptyString(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** Text, bytes, a list of bytes, or a Buffer that has been through JSON. */
 function correlationData(value: unknown): Buffer | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
+  if (!value) return undefined;
+  const bytes = isRecord(value) && value.type === 'Buffer' ? value.data : value;
+  if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array) && !Array.isArray(bytes)) {
     throw new SessionError('ERR_PROPERTY', 'correlationData must be a Buffer or a string.');
   }
-  const data = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value);
+  const data = typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes);
   if (data.length > UINT16_MAX) throw tooLong('correlationData', data.length);
   return data;
 }

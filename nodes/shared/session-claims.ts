@@ -35,6 +35,10 @@ export class SessionClaims<T> {
     };
   }
 
+  has(storePath: string, clientId: string): boolean {
+    return this.#claims.get(storePath)?.has(clientId) ?? false;
+  }
+
   find(storePath: string, clientId: string): T | undefined {
     return this.#claims.get(storePath)?.get(clientId)?.value;
   }

@@ -10,9 +10,9 @@ export interface DynamicSubscription {
   topic: string;
   qos: QoS;
   /** MQTT 5: Retain Handling, Retain As Published, No Local. */
-  rh?: 0 | 1 | 2;
-  rap?: boolean;
-  nl?: boolean;
+  rh?: unknown;
+  rap?: unknown;
+  nl?: unknown;
   datatype?: Datatype;
 }
 
@@ -46,10 +46,10 @@ export function subscriptionRequest({ topic, qos, rh, rap, nl }: DynamicSubscrip
   return {
     filter: topic,
     qos,
-    noLocal: nl ?? false,
     // 3.1.1 has none of the three; `false` is how it behaves.
-    retainAsPublished: rap ?? false,
-    retainHandling: rh ?? 0,
+    noLocal: booleanOf(nl, false),
+    retainAsPublished: booleanOf(rap, false),
+    retainHandling: retainHandlingOf(rh),
   };
 }
 
@@ -57,10 +57,12 @@ export function subscriptionRequest({ topic, qos, rh, rap, nl }: DynamicSubscrip
 function dynamicSubscription(options: Record<string, unknown>, protocolVersion: 3 | 4 | 5): DynamicSubscription {
   const { topic } = options;
   assertTopicFilter(topic);
-  const subscription: DynamicSubscription = { topic, qos: qosOf(options.qos) ?? 2 };
+  // The rest stays as it was given: `msg.subscriptions` shows it.
+  const { nl: _nl, datatype: _datatype, ...given } = options;
+  const subscription: DynamicSubscription = { ...given, topic, qos: qosOf(options.qos) ?? 2 };
   const datatype = datatypeOf(options.datatype);
   if (datatype !== undefined) subscription.datatype = datatype;
-  if (protocolVersion !== 5) return subscription;
+  if (protocolVersion !== 5) return Object.hasOwn(options, 'nl') ? { ...subscription, nl: options.nl } : subscription;
   subscription.rh = retainHandlingOf(options.rh);
   subscription.rap = booleanOf(options.rap, true);
   const noLocal = booleanOf(options.nl);

@@ -151,7 +151,8 @@ class BrokerConnection implements Connection {
 
   end(options: Parameters<Connection['end']>[0] = {}): void {
     if (this.#state === 'down') return;
-    const { force = false, reasonCode = 0, sessionExpiryInterval, cause = { kind: 'ended' } } = options;
+    const { reasonCode = 0, sessionExpiryInterval, cause = { kind: 'ended' } } = options;
+    const force = options.force === true || (cause.kind === 'protocol-error' && !this.#tellsWhy);
     if (this.#state === 'up' && !force) {
       this.#disconnect(cause, reasonCode, sessionExpiryInterval);
       return;
@@ -162,6 +163,11 @@ class BrokerConnection implements Connection {
     this.#stream?.destroy();
     // Not from inside the owner's own call.
     process.nextTick(() => this.#finish(this.#end as ConnectionEnd));
+  }
+
+  /** By DISCONNECT (4.13.1 of 5.0). Before MQTT 5 that would stop the will message (MQTT-3.14.4-3 (3.1.1)). */
+  get #tellsWhy(): boolean {
+    return this.#options.protocolVersion === 5;
   }
 
   get #broker(): string {
@@ -331,8 +337,8 @@ class BrokerConnection implements Connection {
   #violated(violation: ProtocolViolation): void {
     const cause: ConnectionEnd = { kind: 'protocol-error', error: protocolError(this.#broker, violation) };
     if (this.#state !== 'up' && this.#state !== 'opening') return;
-    // Also before CONNACK (4.13.1 of 5.0). Before MQTT 5 it would stop the will message (MQTT-3.14.4-3 (3.1.1)).
-    if (this.#options.protocolVersion === 5) this.#disconnect(cause, violation.reasonCode);
+    // Also before CONNACK.
+    if (this.#tellsWhy) this.#disconnect(cause, violation.reasonCode);
     else this.#finish(cause);
   }
 
@@ -348,7 +354,7 @@ class BrokerConnection implements Connection {
 
   /** Writes DISCONNECT behind what was sent, and closes. */
   #disconnect(cause: ConnectionEnd, reasonCode: number, sessionExpiryInterval?: number): void {
-    this.#encoder.append(disconnectPacket(this.#options.protocolVersion, reasonCode, sessionExpiryInterval));
+    this.#encoder.append(disconnectPacket(this.#options, reasonCode, sessionExpiryInterval));
     this.#state = 'ending';
     this.#end = cause;
     this.#keepAlive.stop();

@@ -22,16 +22,20 @@ export function connectPacket(options: ConnectionOptions, address: BrokerAddress
   };
 }
 
-/** DISCONNECT; before MQTT 5 it carries nothing. */
+/**
+ * DISCONNECT; before MQTT 5 it carries nothing. A session that CONNECT let end with the connection cannot be kept by it
+ * (3.14.2.2.2 of 5.0).
+ */
 export function disconnectPacket(
-  protocolVersion: 3 | 4 | 5,
+  { protocolVersion, properties }: Pick<ConnectionOptions, 'protocolVersion' | 'properties'>,
   reasonCode: number,
   sessionExpiryInterval: number | undefined,
 ): IDisconnectPacket {
   if (protocolVersion !== 5) return { cmd: 'disconnect' };
+  const maySay = sessionExpiryInterval === 0 || ((properties?.sessionExpiryInterval as number | undefined) ?? 0) > 0;
   return {
     cmd: 'disconnect',
     reasonCode,
-    ...(sessionExpiryInterval !== undefined && { properties: { sessionExpiryInterval } }),
+    ...(sessionExpiryInterval !== undefined && maySay && { properties: { sessionExpiryInterval } }),
   };
 }

@@ -88,9 +88,9 @@ export interface Connection {
   /** Bytes accepted by `send` and not yet by the operating system. */
   readonly bufferedBytes: number;
   /**
-   * Writes DISCONNECT (unless `force`, or before `up`), closes the stream, and destroys it after at most 2 s. Then `down`,
+   * Writes DISCONNECT (unless `force`, before `up`, or for a protocol error before MQTT 5), closes the stream, and destroys it after at most 2 s. Then `down`,
    * never from inside this call, with `cause` if it is given. What is received meanwhile is not delivered.
-   * `reasonCode`: MQTT 5 DISCONNECT reason, default 0.
+   * `reasonCode`: MQTT 5 DISCONNECT reason, default 0. `sessionExpiryInterval` above 0 is left out when CONNECT had none.
    */
   end(options?: { force?: boolean; reasonCode?: number; sessionExpiryInterval?: number; cause?: ConnectionEnd }): void;
   /** Bytes of packets since the attempt began, below any TLS or WebSocket: taken by the stream, and received. */

@@ -6,6 +6,7 @@ import { readSources } from './sources';
 const everything = [
   'src',
   'nodes',
+  'plugins',
   'test',
   'bench',
   'scripts',

@@ -44,26 +44,35 @@ export const layers: Record<string, Layer> = {
     builtins: { allBut: [...network, ...files] },
     packages: [],
   },
+  // From one session to another, or to and from a file.
+  transfer: {
+    values: ['errors', 'session', 'mcps', 'store', 'client'],
+    types: ['ports'],
+    builtins: { only: ['node:buffer', 'node:crypto'] },
+    packages: [],
+  },
   admin: {
     types: ['ports'],
-    values: ['errors', 'session', 'mcps', 'store', 'client'],
+    values: ['errors', 'session', 'mcps', 'store', 'client', 'transfer'],
     builtins: { allBut: network },
     packages: [],
   },
+  // Also runs in the editor, so it needs nothing at all.
+  convert: { values: [], builtins: { only: [] }, packages: [] },
   cli: {
-    values: ['errors', 'session', 'mcps', 'store', 'client', 'admin', '.'],
+    values: ['errors', 'session', 'mcps', 'store', 'client', 'transfer', 'admin', 'convert', '.'],
     builtins: { allBut: [] },
     packages: [],
   },
   // The files directly in src: the main export.
   '.': {
-    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'admin'],
+    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'transfer', 'admin'],
     types: ['ports'],
     builtins: { allBut: [] },
     packages: [],
   },
   nodes: {
-    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'admin', '.'],
+    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'transfer', 'admin', '.'],
     types: ['ports'],
     builtins: { allBut: network },
     packages: ['node-red', '@node-red/registry', '@node-red/util', 'express'],

@@ -306,7 +306,7 @@ describe('connection to a scripted broker', function () {
     });
 
     it('carries reason code and session expiry in MQTT 5, and gives the cause to the owner', async () => {
-      const { client, side } = await openUp(5);
+      const { client, side } = await openUp(5, { properties: { sessionExpiryInterval: 60 } });
       const error = new Error('too many');
       client.connection.end({
         reasonCode: 0x93,

@@ -3,7 +3,7 @@ import { Mosquitto } from '../support/mosquitto';
 import { Observer } from '../support/observer';
 import { waitFor } from '../support/wait';
 import { adminFlow, ask } from './admin-flow';
-import { Flow, temporaryDirectory } from './flow';
+import { Flow, type FlowNode, helperNode, inNode, temporaryDirectory } from './flow';
 
 /** Above what the broker takes. */
 const TOO_LARGE = 'x'.repeat(2_000);
@@ -24,10 +24,10 @@ describe('the admin node: messages', () => {
     await mosquitto.remove();
   });
 
-  async function start(broker: Record<string, unknown> = {}): Promise<string> {
+  async function start(broker: Record<string, unknown> = {}, more: FlowNode[] = []): Promise<string> {
     const clientid = `messages-${++tests}`;
     settings = { port: mosquitto.port, directory: temporaryDirectory(), clientid, protocolVersion: 5, ...broker };
-    flow = await Flow.start(adminFlow(settings));
+    flow = await Flow.start(adminFlow(settings, more));
     return clientid;
   }
 
@@ -122,6 +122,23 @@ describe('the admin node: messages', () => {
     assert.equal(await sent(), 1);
     assert.equal((await ask(flow, { action: 'reset-stats' })).code, 0);
     assert.equal(await sent(), 0);
+  });
+
+  it('ack acknowledges what an in node has received, once', async () => {
+    const manual = inNode('in', 'manual/#', 'received', { acknowledge: 'manual', qos: '1' });
+    const clientid = await start({}, [manual, helperNode('received')]);
+    await flow.statusState('in', 'connected');
+    flow.input('out', { topic: 'manual/1', payload: 'x' });
+    const [received] = await flow.messages('received', 1);
+    // As flows pass it on: cloned, or through JSON.
+    const mqttAck: unknown = JSON.parse(JSON.stringify((received as { mqttAck?: unknown }).mqttAck));
+    const waiting = async () =>
+      ((await ask(flow, { action: 'stats' })).stats as Record<string, number>).unacknowledgedMessages;
+    assert.equal(await waiting(), 1);
+    assert.deepEqual(await ask(flow, { action: 'ack', mqttAck }), { code: 0, action: 'ack', clientId: clientid });
+    assert.equal(await waiting(), 0);
+    const again = await ask(flow, { action: 'ack', mqttAck });
+    assert.deepEqual([again.code, again.error?.code], [-1, 'ERR_ACKNOWLEDGED']);
   });
 
   it('says what is wrong with a property', async () => {

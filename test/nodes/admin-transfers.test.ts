@@ -96,7 +96,10 @@ describe('the admin node: stored sessions', () => {
           .split('\n')
           .filter((line) => /\[warn\].*that no broker node/.test(line));
       await waitFor(() => warnings().length > 0, { what: 'a warning', detail: nodeRed.logs });
-      assert.match(warnings()[0] ?? '', /20 messages in 1 sessions .* since 2026-01-01T00:00:00.*: "left-behind"\./);
+      assert.match(
+        warnings()[0] ?? '',
+        /will send: 20 in 1 session\(s\), .* since 2026-01-01T00:00:00.*: "left-behind"\./,
+      );
       const flows = (await (await fetch(`${nodeRed.url}/flows`)).json()) as object[];
       await nodeRed.deploy(flows);
       assert.equal(warnings().length, 1);

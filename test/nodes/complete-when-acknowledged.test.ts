@@ -3,7 +3,7 @@ import { Mosquitto } from '../support/mosquitto';
 import { waitFor } from '../support/wait';
 import { catchNode, completeNode, Flow, helperNode, outNode, session, tab, temporaryDirectory } from './flow';
 
-describe('an out node that completes when the broker has acknowledged', () => {
+describe('an out node that completes when the broker has acknowledged (node-red 1283)', () => {
   let mosquitto: Mosquitto;
   let flow: Flow | undefined;
   before(async () => {

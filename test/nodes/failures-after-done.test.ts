@@ -3,7 +3,7 @@ import { Mosquitto } from '../support/mosquitto';
 import { waitFor } from '../support/wait';
 import { catchNode, completeNode, Flow, helperNode, outNode, session, tab, temporaryDirectory } from './flow';
 
-describe('a message that fails after it was reported stored', () => {
+describe('a message that fails after it was reported stored (node-red 1283)', () => {
   let mosquitto: Mosquitto;
   let flow: Flow | undefined;
   before(async () => {

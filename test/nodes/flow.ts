@@ -1,5 +1,6 @@
 // Runs flows with our node set in the test helper's runtime, against a real broker and real files.
 import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import type { Node, NodeMessage } from 'node-red';
@@ -13,6 +14,7 @@ export type DeploymentType = 'full' | 'nodes' | 'flows';
 type NodeModule = (RED: never) => unknown;
 
 interface TestHelper {
+  init(runtimePath: string): void;
   load(nodes: unknown[], flow: readonly FlowNode[], credentials?: Record<string, object>): Promise<void>;
   setFlows(flow: readonly FlowNode[], type: DeploymentType): Promise<void>;
   unload(): Promise<void>;
@@ -25,8 +27,13 @@ export interface ShownStatus {
   status: { fill?: string; shape?: string; text?: string; state?: string; queued?: number };
 }
 
+/** Loads modules of Node-RED: of the one in the folder NODE_RED_DIR (which holds `red.js`), else of the one installed here. */
+export const requireNodeRed =
+  process.env.NODE_RED_DIR === undefined ? require : createRequire(path.join(process.env.NODE_RED_DIR, 'package.json'));
+
 const helper = require('node-red-node-test-helper') as TestHelper;
-const { events, log } = require('@node-red/util') as {
+helper.init(requireNodeRed.resolve('node-red'));
+const { events, log } = requireNodeRed('@node-red/util') as {
   events: NodeJS.EventEmitter;
   log: { ERROR: number; WARN: number; addHandler(handler: LogHandler): void; removeHandler(handler: LogHandler): void };
 };

@@ -4,7 +4,7 @@ import { Observer } from '../support/observer';
 import { waitFor } from '../support/wait';
 import { completeNode, Flow, helperNode, outNode, session, tab, temporaryDirectory } from './flow';
 
-describe('messages published while the broker is away', () => {
+describe('messages published while the broker is away (node-red 2864, 1079)', () => {
   let mosquitto: Mosquitto;
   let observer: Observer;
   let flow: Flow | undefined;

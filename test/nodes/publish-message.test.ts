@@ -5,23 +5,15 @@ describe('the message that an out node publishes', () => {
   it('takes topic, qos and retain from the node before the message', () => {
     const settings = publishSettings({ topic: 'set', qos: '0', retain: 'false' });
     const msg = { topic: 'from/message', payload: 'x', qos: 2, retain: true };
-    assert.deepEqual(prepareMessage(msg, settings, 4)?.published, {
-      topic: 'set',
-      qos: 0,
-      retain: false,
-      payload: 'x',
-    });
+    const published = { topic: 'set', qos: 0, retain: false, payload: Buffer.from('x') };
+    assert.deepEqual(prepareMessage(msg, settings, 4)?.message, published);
   });
 
   it('takes them from the message where the node leaves them open', () => {
     const settings = publishSettings({ topic: '', qos: '', retain: '' });
     const msg = { topic: 'from/message', payload: 'x', qos: '1', retain: 'true' };
-    assert.deepEqual(prepareMessage(msg, settings, 4)?.published, {
-      topic: 'from/message',
-      qos: 1,
-      retain: true,
-      payload: 'x',
-    });
+    const published = { topic: 'from/message', qos: 1, retain: true, payload: Buffer.from('x') };
+    assert.deepEqual(prepareMessage(msg, settings, 4)?.message, published);
     const bare = { topic: 'from/message', payload: 'x', qos: 7, retain: 'yes' };
     assert.equal(prepareMessage(bare, settings, 4)?.message.qos, 0);
     assert.equal(prepareMessage(bare, settings, 4)?.message.retain, false);

@@ -17,7 +17,7 @@ import {
 
 const MESSAGES = 600;
 
-describe('a deploy while messages flow', () => {
+describe('a deploy while messages flow (node-red 3452)', () => {
   let mosquitto: Mosquitto;
   let flow: Flow | undefined;
   before(async () => {

@@ -30,6 +30,10 @@ function expectedFiles(): string[] {
     ...sourcesIn('src', '.ts').flatMap((file) => [built(file, '.js'), built(file, '.d.ts')]),
     ...sourcesIn('nodes', '.ts').map((file) => built(file, '.js')),
     'dist/nodes/mqtt-persistent.html',
+    'dist/plugins/mqtt-sessions.html',
+    ...sourcesIn('plugins', '.json').map(
+      (file) => `dist/plugins/locales/${path.posix.basename(file, '.json')}/mqtt-sessions.json`,
+    ),
     ...new Set(languages),
     ...sourcesIn('icons', '.svg').map((file) => `dist/nodes/${file}`),
     ...sourcesIn('examples', '.json'),
@@ -54,6 +58,7 @@ describe('the packed package', () => {
       manifest.types,
       ...Object.values<string>(manifest.bin),
       ...Object.values<string>(manifest['node-red'].nodes),
+      ...Object.values<string>(manifest['node-red'].plugins),
     ];
     const files = filesIn(installation.packageDir);
     assert.deepEqual(
