@@ -18,7 +18,7 @@ export class LoopErrors {
     return this.#error(
       'ERR_QUEUE_FULL',
       `The queue of "${this.clientId}" is full (${count} messages, ${bytes} bytes): raise its maximum size, ` +
-        'let it drain, or choose to drop the oldest.',
+        'let it drain, or choose to drop the oldest (only messages that are on the disk and were never sent are dropped).',
       { count, bytes },
     );
   }
