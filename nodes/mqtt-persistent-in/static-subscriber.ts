@@ -1,7 +1,8 @@
 import type { Node } from 'node-red';
 import type { AcknowledgementMode, MessageHandler } from '../../src/client/router';
-import { assertTopicFilter, isSharedFilter } from '../../src/client/topics';
+import { assertTopicFilter } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
+import { isSharedFilter } from '../../src/session/topics';
 import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
 import { booleanOf, qosOf } from '../shared/config-values';
 import { retainHandlingOf } from '../shared/subscribe-action';

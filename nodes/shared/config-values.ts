@@ -27,9 +27,21 @@ export function booleanOf(value: unknown, fallback?: boolean): boolean | undefin
   return fallback;
 }
 
+/** The whole number that a text begins with, or a number's whole part: as Node-RED's own nodes read messages. */
+export function integerOf(value: unknown): number | undefined {
+  const number = Number.parseInt(String(value), 10);
+  return Number.isNaN(number) ? undefined : number;
+}
+
+/** A non-empty string as it is: blanks are part of data and of topics. */
+export function exactTextOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 /** 0, 1 or 2, also as a string; undefined for anything else. */
 export function qosOf(value: unknown): 0 | 1 | 2 | undefined {
-  const number = numberOf(value);
+  const number = integerOf(value);
   return number === 0 || number === 1 || number === 2 ? number : undefined;
 }
 
@@ -43,7 +55,8 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
  */
 export function userPropertiesOf(value: unknown): Record<string, string> | undefined {
   const source = typeof value === 'string' ? parsedObject(value) : value;
-  if (!isRecord(source)) return undefined;
+  // The values of a list get their indices as names, as in Node-RED's own nodes.
+  if (typeof source !== 'object' || source === null) return undefined;
   const entries: [string, string][] = [];
   for (const [name, property] of Object.entries(source)) {
     if (property === undefined || property === null) continue;

@@ -1,7 +1,7 @@
 import { assertTopicName } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
 import type { Message, MessageProperties, QoS } from '../../src/session/message';
-import { booleanOf, isRecord, numberOf, qosOf, textOf, userPropertiesOf } from './config-values';
+import { booleanOf, exactTextOf, integerOf, isRecord, numberOf, qosOf, userPropertiesOf } from './config-values';
 import { encodePayload } from './payload';
 
 /** What an out node's dialog fixes; undefined: the message decides. */
@@ -43,10 +43,11 @@ export function publishSettings(config: PublishConfig): PublishSettings {
   return withoutUndefined<PublishSettings>({
     topic: typeof config.topic === 'string' && config.topic !== '' ? config.topic : undefined,
     qos: qosOf(config.qos),
-    retain: booleanOf(config.retain),
-    responseTopic: textOf(config.respTopic),
-    correlationData: textOf(config.correl),
-    contentType: textOf(config.contentType),
+    // A boolean `false` leaves it to the message, as a blank field does.
+    retain: config.retain ? booleanOf(config.retain, false) : undefined,
+    responseTopic: exactTextOf(config.respTopic),
+    correlationData: exactTextOf(config.correl),
+    contentType: exactTextOf(config.contentType),
     messageExpiryInterval: (config.expiry as string | number | undefined) || undefined,
     userProperties: userPropertiesOf(config.userProps),
   });
@@ -144,9 +145,9 @@ function correlationData(value: unknown): Buffer | undefined {
   return data;
 }
 
-/** Whole seconds. As in Node-RED's own node, what is no number is left out. */
+/** Whole seconds. As in Node-RED's own node, what begins with no number is left out. */
 function expiryInterval(value: unknown): number | undefined {
-  const seconds = numberOf(value);
+  const seconds = typeof value === 'number' ? numberOf(value) : integerOf(value);
   if (seconds === undefined || seconds < 0) return undefined;
   if (seconds > UINT32_MAX) {
     throw new SessionError('ERR_PROPERTY', `messageExpiryInterval ${seconds} is above ${UINT32_MAX} seconds.`);

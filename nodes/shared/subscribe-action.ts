@@ -1,7 +1,8 @@
-import { assertTopicFilter, isSharedFilter } from '../../src/client/topics';
+import { assertTopicFilter } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
 import type { QoS } from '../../src/session/message';
 import type { SubscriptionRequest } from '../../src/session/subscriptions';
+import { isSharedFilter } from '../../src/session/topics';
 import { booleanOf, isRecord, numberOf, qosOf } from './config-values';
 import { type Datatype, datatypeOf } from './payload';
 

@@ -8,7 +8,7 @@
 //   programs        system programs, handed over as MOSQUITTO and CHROMIUM
 //   timeoutSeconds  for one run; after it everything that the run started is killed
 export const suites = [
-  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 300 },
+  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 480 },
   { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 180 },
   { name: 'parity', tests: ['parity'], programs: ['mosquitto'], timeoutSeconds: 180 },
   {

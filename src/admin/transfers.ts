@@ -1,9 +1,11 @@
 import { SessionError } from '../errors';
-import { decodeMcpsV1, encodeMcpsV1 } from '../mcps/v1';
+import { McpsError } from '../mcps/mcps-error';
+import { decodeMcpsV1, encodeMcpsV1, type McpsV1Session } from '../mcps/v1';
+import { spooled } from '../store/import-spool';
 import { type Adoption, adoptSession as adopt } from '../transfer/adopt';
 import { exportJsonl } from '../transfer/jsonl-export';
 import { parseJsonlLine } from '../transfer/jsonl-format';
-import { importJsonl } from '../transfer/jsonl-import';
+import { checkJsonl, importJsonl } from '../transfer/jsonl-import';
 import { exportMcpsV1, type McpsV1Loss } from '../transfer/mcps-v1-export';
 import { importMcpsV1 } from '../transfer/mcps-v1-import';
 import type { AdminContext } from './context';
@@ -26,7 +28,7 @@ export interface ExportOptions {
 
 /**
  * Exports a session, in use or not, as of now; it stays as it is. `write` gets the file part by part and is waited for.
- * @returns what the file cannot hold (`mcps1` with `allowLoss`).
+ * @returns `lost`: what the file cannot hold (`mcps1` with `allowLoss`); `damage`: what of the session could not be read.
  * @throws as `withOpenSession`; SessionError `ERR_EXPORT_LOSS`; the error of `write`.
  */
 export function exportSession(
@@ -34,13 +36,14 @@ export function exportSession(
   clientId: string,
   { format, allowLoss = false }: ExportOptions,
   write: (part: string | Buffer) => Promise<void>,
-): Promise<{ lost?: McpsV1Loss }> {
+): Promise<{ lost?: McpsV1Loss; damage?: readonly string[] }> {
   return withOpenSession(context, clientId, async (client) => {
     const copy = client.copy();
+    const damageOf = () => (copy.lost().length === 0 ? {} : { damage: copy.lost() });
     if (format === 'mcps1') {
       const { file, lost } = await exportMcpsV1(copy, { allowLoss });
       await write(file);
-      return { lost };
+      return { lost, ...damageOf() };
     }
     let lines = '';
     for await (const line of exportJsonl(copy, Date.now())) {
@@ -50,14 +53,14 @@ export function exportSession(
       lines = '';
     }
     await write(lines);
-    return {};
+    return damageOf();
   });
 }
 
 export interface ImportOptions {
   /** Import into this session; absent: the one that the file names. */
   clientId?: string | undefined;
-  /** Delete what is stored under that client id before. */
+  /** Delete what is stored under that client id before, once the whole file is known to be in order. */
   replace?: boolean;
 }
 
@@ -69,6 +72,8 @@ export interface ImportResult {
   duplicates: number;
   subscriptions: number;
   deadLetters: number;
+  /** `mcps1`: what no broker would take, each as a sentence. */
+  leftOut?: string[];
 }
 
 /**
@@ -110,13 +115,24 @@ async function importOriginal(
   file: Buffer,
   { clientId, replace = false }: ImportOptions,
 ): Promise<ImportResult> {
-  const session = decodeMcpsV1(file);
+  const session = decodeOriginal(file);
   const target = clientId ?? session.clientId;
   const content = target === session.clientId ? file : encodeMcpsV1({ ...session, clientId: target });
   const work = () => importMcpsV1(context.store, content, { replace });
   const live = context.live(target);
   const imported = await (live === undefined ? work() : live.whileClosed(work, { deletesMessages: replace }));
   return { ...imported, format: 'mcps1', duplicates: 0, deadLetters: 0 };
+}
+
+/** @throws McpsError that says what the file is. */
+function decodeOriginal(file: Buffer): McpsV1Session {
+  try {
+    return decodeMcpsV1(file);
+  } catch (error) {
+    if (!(error instanceof McpsError)) throw error;
+    const text = `The file begins as a session file of MCPS, and cannot be read as one of version 1: ${error.message}. Nothing was imported.`;
+    throw new McpsError(error.code, text, error.details);
+  }
 }
 
 async function importLines(
@@ -126,10 +142,18 @@ async function importLines(
   { clientId, replace = false }: ImportOptions,
 ): Promise<ImportResult> {
   const target = clientId ?? clientIdIn(head);
-  if (replace && (await sessionExists(context, target))) await deleteSession(context, target);
-  const open = context.live(target) === undefined ? withStoredSession : withOpenSession;
-  const { lost: _lost, ...imported } = await open(context, target, (client) => importJsonl(input, client));
-  return { ...imported, clientId: target, format: 'jsonl' };
+  const bring = async (lines: AsyncIterable<Buffer>): Promise<ImportResult> => {
+    const open = context.live(target) === undefined ? withStoredSession : withOpenSession;
+    const { lost: _lost, ...imported } = await open(context, target, (client) => importJsonl(lines, client));
+    return { ...imported, clientId: target, format: 'jsonl' };
+  };
+  if (!replace || !(await sessionExists(context, target))) return bring(input);
+  // Nothing is deleted for a file that turns out to be damaged, or does not arrive whole.
+  return spooled(context.store.path, input, async (read) => {
+    await checkJsonl(read());
+    await deleteSession(context, target);
+    return bring(read());
+  });
 }
 
 /** Of the first line. @throws SessionError `ERR_IMPORT_FORMAT`. */

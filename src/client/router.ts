@@ -2,8 +2,8 @@ import type { Delivery } from '../session/effects';
 import type { Message } from '../session/message';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
+import { matchesFilter } from '../session/topics';
 import type { AcknowledgementReference } from './acknowledgement-reference';
-import { matchesFilter } from './topics';
 
 /** An inbound message as a subscriber gets it. */
 export interface ReceivedMessage extends Message {

@@ -130,7 +130,7 @@ export interface RecordCodec<R> {
    */
   read(kind: number, body: Buffer): R;
   /** The state of a session that the original implementation has left; absent: such files are not looked for. */
-  migrate?(original: OriginalSession): SessionState;
+  migrate?(original: OriginalSession): { state: SessionState; leftOut: string[] };
 }
 
 /** An empty session. */

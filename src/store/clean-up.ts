@@ -9,7 +9,9 @@ import { FAILED_NAME, isFailedTemporary } from './dead-letters/failed-file';
 import { decodeHeader, HEADER_BYTES } from './dead-letters/format';
 import type { FileSystem } from './file-system';
 import { ifExists, TEMPORARY_SUFFIX } from './files';
+import { isImportSpool } from './import-spool';
 import { SessionLockedError } from './lock';
+import { isPendingImport } from './original-import';
 import { QUARANTINE_DIRECTORY, quarantinedAt } from './quarantine';
 import { isSessionDirectoryName, sessionDirectoryName } from './safe-name';
 import { isOccupied } from './session-registry';
@@ -93,7 +95,7 @@ export class CleanUp {
     for (const name of names) {
       const file = path.join(storagePath, name);
       if (sessionOfDeleted(name) !== undefined) await this.#attempt(file, () => this.#completeDeletion(file));
-      else if (isProbe(name) || isClientIdsTemporary(name)) await this.#attempt(file, () => this.#removeLeftover(file));
+      else if (isUnfinished(name)) await this.#attempt(file, () => this.#removeLeftover(file));
     }
     await Promise.all(Array.from({ length: WORKERS }, () => this.#work(sessions)));
     for (const session of this.#host.openSessions()) {
@@ -273,6 +275,8 @@ function isPassedOver(code: string | undefined): boolean {
   ].includes(code ?? '');
 }
 
-function isClientIdsTemporary(name: string): boolean {
-  return name.startsWith('client-ids.json.') && name.endsWith(TEMPORARY_SUFFIX);
+/** A file of ours in the storage path that was being written, or imported. */
+function isUnfinished(name: string): boolean {
+  const isOfClientIds = name.startsWith('client-ids.json.') && name.endsWith(TEMPORARY_SUFFIX);
+  return isProbe(name) || isPendingImport(name) || isImportSpool(name) || isOfClientIds;
 }

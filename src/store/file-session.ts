@@ -9,6 +9,7 @@ import type {
 import { errorCode, SessionError } from '../errors';
 import { decodeMcpsV2, type McpsV2Snapshot } from '../mcps/v2';
 import type { SessionMetadata, SessionState } from '../session/state';
+import { isPlausible } from './age';
 import type { DeadLetters } from './dead-letters/dead-letters';
 import type { FileSystem } from './file-system';
 import type { Journal } from './journal/journal';
@@ -168,9 +169,10 @@ export async function writeDespiteFullDisk<T>(
 }
 
 /**
- * Now, in whole milliseconds; never before the stored time: a clock that starts in the past and jumps forward later
- * must not make a session look long unused.
+ * Now, in whole milliseconds; never before the stored time, unless the clock is not set: then nobody knows when this
+ * access was, and a stored time would make the session look unused since then when the clock jumps forward.
  */
 export function accessTime(stored: number, scheduler: Scheduler): number {
-  return Math.max(stored, Math.floor(scheduler.now()));
+  const now = Math.floor(scheduler.now());
+  return isPlausible(now) ? Math.max(stored, now) : now;
 }

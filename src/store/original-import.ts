@@ -23,17 +23,22 @@ export interface PendingImport {
   discard(): Promise<void>;
 }
 
-/** Puts the bytes of a v1 file beside the sessions of a storage path. @throws the system's error. */
+/**
+ * Puts the bytes of a v1 file beside the sessions of a storage path. @throws the system's error.
+ * @param setEarlierAside Takes away what another import of the same client id has placed.
+ */
 export async function prepareImport(
   fileSystem: FileSystem,
   storagePath: string,
   bytes: Buffer,
+  setEarlierAside: () => Promise<void>,
 ): Promise<PendingImport> {
   const file = path.join(storagePath, `import-${randomBytes(4).toString('hex')}.mcps`);
   const pending = `${file}${TEMPORARY_SUFFIX}`;
   await createFile(fileSystem, pending, bytes);
   return {
     async place() {
+      await setEarlierAside();
       await fileSystem.rename(pending, file);
       await fileSystem.syncDirectory(storagePath);
     },

@@ -162,7 +162,8 @@ async function migrate<R>(
   notices: JournalNotice[];
 }> {
   if (codec.migrate === undefined) return { original: undefined, snapshot: undefined, notices: [] };
-  const { originals, unreadable } = await findOriginals(fileSystem, storagePath, clientId);
+  // An empty session would hide one that cannot be read.
+  const { originals, unreadable } = await findOriginals(fileSystem, storagePath, clientId, 'refuse');
   const original = originals[0];
   const notices: JournalNotice[] = unreadable.map(({ path: file, error }) => ({
     level: 'error',
@@ -172,16 +173,18 @@ async function migrate<R>(
   const { session, path: file } = original;
   const { createdTime: createdAt, lastAccessTime: lastAccessAt, expiryInterval } = session;
   const snapshot = newSnapshot(clientId, createdAt, uid);
+  const { state, leftOut } = codec.migrate(session);
   notices.push({
     level: 'info',
-    text: `The session was migrated from ${file}: ${session.subscriptions.length} subscriptions, ${session.inflight.length} messages.`,
+    text: `The session was migrated from ${file}: ${state.subscriptions.length} subscriptions, ${state.open.length} messages.`,
   });
+  for (const text of leftOut) notices.push({ level: 'warn', text: `${text} (${file}, which is kept).` });
   return {
     original,
     snapshot: {
       ...snapshot,
       metadata: { clientId, createdAt, lastAccessAt, expiryInterval },
-      state: codec.migrate(session),
+      state,
     },
     notices,
   };
@@ -197,7 +200,7 @@ async function keepOriginals<R>(
 ): Promise<JournalNotice[]> {
   if (codec.migrate === undefined) return [];
   const notices: JournalNotice[] = [];
-  const { originals } = await findOriginals(fileSystem, storagePath, clientId);
+  const { originals } = await findOriginals(fileSystem, storagePath, clientId, 'passOver');
   for (const { path: file } of originals) {
     const isMigrated = file === migrated?.path;
     const consequence = isMigrated ? '' : ' It was not read: the session exists. Import it in its place to use it.';

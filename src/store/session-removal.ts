@@ -40,12 +40,26 @@ export function sessionOfDeleted(name: string): string | undefined {
   return session !== undefined && isSessionDirectoryName(session) ? session : undefined;
 }
 
-/** Completes deletions that a crash interrupted. */
-export async function completeDeletions(fileSystem: FileSystem, storagePath: string, now: () => number): Promise<void> {
+/**
+ * Completes deletions that a crash interrupted. What cannot be removed now is left to clean-up: nobody needs it gone.
+ * @param left Is told of each: the name of the session's directory.
+ * @throws the system's error when the storage path cannot be listed.
+ */
+export async function completeDeletions(
+  fileSystem: FileSystem,
+  storagePath: string,
+  now: () => number,
+  left: (session: string, error: Error) => void,
+): Promise<void> {
   for (const name of await fileSystem.list(storagePath)) {
-    if (sessionOfDeleted(name) === undefined) continue;
+    const session = sessionOfDeleted(name);
+    if (session === undefined) continue;
     const directory = path.join(storagePath, name);
-    const status = await ifExists(fileSystem.status(directory));
-    if (status?.kind === 'directory') await removeDeleted(fileSystem, directory, now);
+    try {
+      const status = await ifExists(fileSystem.status(directory));
+      if (status?.kind === 'directory') await removeDeleted(fileSystem, directory, now);
+    } catch (error) {
+      left(session, error as Error);
+    }
   }
 }

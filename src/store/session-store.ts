@@ -14,6 +14,8 @@ import type { JournalNotice } from './journal/types';
 import { limitSyncs } from './limited-file-system';
 import { nodeFileSystem } from './node-file-system';
 import { type PendingImport, prepareImport } from './original-import';
+import { setImportsAside } from './originals';
+import { Quarantine } from './quarantine';
 import { recoverSession } from './recovery';
 import { sessionDirectoryName } from './safe-name';
 import { type Scheduler, systemScheduler } from './scheduler';
@@ -46,6 +48,7 @@ export interface SessionStoreOptions {
 }
 
 export interface StoreNotice {
+  /** Of a session that was deleted, and whose client id nobody knows any more, the name of its directory. */
   clientId: string;
   level: 'info' | 'warn' | 'error';
   text: string;
@@ -59,7 +62,12 @@ export async function openSessionStore(options: SessionStoreOptions): Promise<Se
   const fileSystem = options.fileSystem ?? nodeFileSystem;
   const scheduler = options.scheduler ?? systemScheduler;
   const storagePath = await prepareStoragePath(fileSystem, options.path);
-  await completeDeletions(fileSystem, storagePath, () => scheduler.now());
+  const onNotice = options.onNotice ?? warn;
+  const now = () => scheduler.now();
+  await completeDeletions(fileSystem, storagePath, now, (name, { message }) => {
+    const text = `It was deleted; what is left of it in ${storagePath} cannot be removed now: ${message}. Clean-up tries again.`;
+    onNotice({ clientId: name, level: 'warn', text });
+  });
   const space = new SpaceMonitor(fileSystem, scheduler, storagePath);
   await space.refresh();
   return new SessionStore({ ...options, path: storagePath, fileSystem, scheduler }, space);
@@ -118,13 +126,33 @@ export class SessionStore implements SessionOpener {
    * @throws SessionError `ERR_SESSION_LOCKED` (a `SessionLockedError` with `holder`), `ERR_SESSION_VERSION`,
    * `ERR_STORE_PATH`, `ERR_STORE_CLOSED`, `ERR_CLIENT_ID`; or the system's code.
    */
-  async open<R>(
+  open<R>(
     clientId: string,
     codec: RecordCodec<R>,
     expiryInterval: number | undefined,
     limits: DeadLetterLimits = {},
   ): Promise<FileSession<R>> {
-    const { leave, lock, directory } = await this.occupy(clientId, 'create');
+    return this.openAs('create', clientId, codec, expiryInterval, limits);
+  }
+
+  /** As `open`, but makes no session: @throws also the system's `ENOENT` when there is none (any more). */
+  openExisting<R>(
+    clientId: string,
+    codec: RecordCodec<R>,
+    expiryInterval: number | undefined,
+    limits: DeadLetterLimits = {},
+  ): Promise<FileSession<R>> {
+    return this.openAs('existing', clientId, codec, expiryInterval, limits);
+  }
+
+  private async openAs<R>(
+    access: 'create' | 'existing',
+    clientId: string,
+    codec: RecordCodec<R>,
+    expiryInterval: number | undefined,
+    limits: DeadLetterLimits,
+  ): Promise<FileSession<R>> {
+    const { leave, lock, directory } = await this.occupy(clientId, access);
     try {
       const session = await recoverSession({
         journalFileSystem: this.journalFileSystem,
@@ -221,9 +249,13 @@ export class SessionStore implements SessionOpener {
     return this.cleanUpTimer.add(user);
   }
 
-  /** See `prepareImport`. */
-  prepareImport(bytes: Buffer): Promise<PendingImport> {
-    return prepareImport(this.fileSystem, this.path, bytes);
+  /** See `prepareImport`. `clientId`: the one in the file. */
+  prepareImport(bytes: Buffer, clientId: string): Promise<PendingImport> {
+    const now = () => this.scheduler.now();
+    const quarantine = new Quarantine(this.fileSystem, this.path, sessionDirectoryName(clientId), now);
+    return prepareImport(this.fileSystem, this.path, bytes, () =>
+      setImportsAside(this.fileSystem, this.path, clientId, quarantine),
+    );
   }
 
   /** See `ClientIds.generate`. */

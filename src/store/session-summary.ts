@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { SessionError } from '../errors';
+import { errorCode, SessionError } from '../errors';
 import type { SessionMetadata, SessionState } from '../session/state';
 import type { FileSystem } from './file-system';
 import { ifExists, listWithStatus } from './files';
@@ -10,6 +10,7 @@ import { isOccupied } from './session-registry';
 import { findStoredFiles } from './snapshots';
 
 export const LOCK_FILE_NAME = 'lock';
+const ATTEMPTS_MAX = 10;
 
 /** A stored session as of its last snapshot; what happened since is in its journal, which is not read. */
 export interface SessionSummary {
@@ -28,10 +29,23 @@ export interface SessionSummary {
 
 /** The session in `directory`; undefined when nothing is stored there. Reads only. */
 export async function summarize(fileSystem: FileSystem, directory: string): Promise<SessionSummary | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await summarizeNow(fileSystem, directory);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      // A file went away while it was being looked at: somebody opens the session, or deletes it.
+      if (!(await ifExists(fileSystem.status(directory)))) return undefined;
+      if (attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<SessionSummary | undefined> {
   const summary: SessionSummary = { directory, bytes: 0, isOpen: isOccupied(directory) };
   try {
-    const stored = await ifExists(findStoredFiles(fileSystem, directory));
-    if (!stored || (stored.snapshotPaths.length === 0 && !stored.hasSegments)) return undefined;
+    const stored = await findStoredFiles(fileSystem, directory);
+    if (stored.snapshotPaths.length === 0 && !stored.hasSegments) return undefined;
     if (stored.snapshot) {
       summary.metadata = stored.snapshot.metadata;
       summary.state = stored.snapshot.state;

@@ -1,3 +1,4 @@
+import * as path from 'node:path';
 import type { StoredRecord } from '../client/ports';
 import type { McpsV2Snapshot } from '../mcps/v2';
 import type { RecordCodec } from '../session/state';
@@ -10,7 +11,9 @@ import { readJournalUid } from './journal/segment-files';
 import { SegmentTable } from './journal/segment-table';
 import { type JournalSurvey, surveyJournal } from './journal/survey';
 import type { JournalNotice } from './journal/types';
+import { readLockFile } from './lock-chain';
 import { newSnapshot } from './new-snapshot';
+import { LOCK_FILE_NAME } from './session-summary';
 import { findStoredFiles, type StoredFiles } from './snapshots';
 
 /** Records of one stretch of the journal, checked. */
@@ -96,8 +99,10 @@ export class StoredSession<R> {
   }
 
   /** Undefined: there are none. To be closed. @throws SessionError `ERR_SESSION_VERSION`; the system's error. */
-  deadLetters(): Promise<StoredDeadLetters<R> | undefined> {
-    return StoredDeadLetters.open(this.fileSystem, this.directory, this.key.uid, this.codec);
+  async deadLetters(): Promise<StoredDeadLetters<R> | undefined> {
+    const { fileSystem, directory, key, codec } = this;
+    const lock = await readLockFile(fileSystem, path.join(directory, LOCK_FILE_NAME));
+    return StoredDeadLetters.open(fileSystem, directory, key.uid, codec, lock === undefined);
   }
 
   close(): Promise<void> {

@@ -7,8 +7,10 @@ import { RecordKind, type SessionRecord } from '../session/records';
 import { type RecoveredOutbound, Recovery } from '../session/recovery';
 import { sessionCodec } from '../session/session-codec';
 import type { FileSession } from '../store/file-session';
+import type { FileSystem } from '../store/file-system';
 import type { SessionStore } from '../store/session-store';
-import { type TransferredMessage, type TransferTarget, transferInOrder } from './target';
+import { readStoredSession } from '../store/stored-session';
+import { recordTime, type TransferredMessage, type TransferTarget, transferInOrder } from './target';
 
 const DEAD_LETTER_PAGE = 100;
 
@@ -18,7 +20,7 @@ export interface Adoption {
   /** Messages that an earlier adoption, which was interrupted, had brought there. */
   duplicates: number;
   deadLetters: number;
-  /** False: somebody opened the emptied session before it could be deleted, and has it now. */
+  /** False: somebody opened the emptied session before it could be deleted, and has it now, or has used it. */
   deleted: boolean;
   /** Damage found in the session that was adopted, each a sentence. */
   notices: string[];
@@ -65,9 +67,10 @@ export async function adoptSession(store: SessionStore, clientId: string, target
   const limits = { deadLetterBytes: Number.POSITIVE_INFINITY, keepFailedDays: Number.POSITIVE_INFINITY };
   const journal = await store.open(clientId, sessionCodec, undefined, limits);
   const source = prefix + journal.recovered.uid;
+  const move = new Move(journal, source, target);
   let adoption: Omit<Adoption, 'deleted'>;
   try {
-    adoption = await new Move(journal, source, target).run();
+    adoption = await move.run();
   } catch (error) {
     // The first error is the one to report.
     await journal.close().catch(() => undefined);
@@ -76,16 +79,46 @@ export async function adoptSession(store: SessionStore, clientId: string, target
   await journal.close();
   // Also those of a session of the same client id that was deleted before this one was made.
   for (const id of new Set([...earlier, source])) target.endTransfer(id);
-  return { ...adoption, deleted: await deleteEmptied(store, clientId) };
+  return { ...adoption, deleted: await deleteEmptied(store, clientId, journal.recovered.uid, move.lastSequence) };
 }
 
-async function deleteEmptied(store: SessionStore, clientId: string): Promise<boolean> {
+/** Deletes the session unless it was used since `lastSequence` was its last record. Resolves to whether it is gone. */
+async function deleteEmptied(
+  store: SessionStore,
+  clientId: string,
+  uid: string,
+  lastSequence: number,
+): Promise<boolean> {
+  let isEmptied = true;
   try {
-    await store.delete(clientId);
+    await store.delete(clientId, async (fileSystem, directory) => {
+      isEmptied = await isAsLeft(fileSystem, directory, clientId, uid, lastSequence);
+      if (!isEmptied) throw new Error(`"${clientId}" was used again`);
+    });
     return true;
   } catch (error) {
-    if (errorCode(error) === 'ERR_SESSION_LOCKED') return false;
+    if (!isEmptied || errorCode(error) === 'ERR_SESSION_LOCKED') return false;
     throw error;
+  }
+}
+
+/** With the lock of the session held. */
+async function isAsLeft(
+  fileSystem: FileSystem,
+  directory: string,
+  clientId: string,
+  uid: string,
+  lastSequence: number,
+): Promise<boolean> {
+  const stored = await readStoredSession(fileSystem, directory, clientId, sessionCodec);
+  if (stored === undefined) return true;
+  try {
+    if (stored.snapshot.journal.uid.toString('hex') !== uid || stored.lastSequence !== lastSequence) return false;
+    const deadLetters = await stored.deadLetters();
+    await deadLetters?.close();
+    return (deadLetters?.count ?? 0) === 0;
+  } finally {
+    await stored.close();
   }
 }
 
@@ -107,6 +140,7 @@ class Move {
   readonly #recovery: Recovery;
   #sequence: number;
   #moved = { last: 0, count: 0, bytes: 0 };
+  #isRemoved = false;
 
   constructor(
     private readonly journal: FileSession<SessionRecord>,
@@ -116,6 +150,11 @@ class Move {
     this.#recovery = new Recovery(journal.recovered.state, journal.recovered.records);
     this.#sequence = this.#recovery.sequence;
     journal.recovered.records = [];
+  }
+
+  /** The last record of the session, those of the removal included. */
+  get lastSequence(): number {
+    return this.#sequence;
   }
 
   async run(): Promise<Omit<Adoption, 'deleted'>> {
@@ -133,13 +172,16 @@ class Move {
       );
       const listed = await this.#moveDeadLetters();
       await target.save();
-      await this.#remove({ ...outbound.stored, last: this.#sequence });
+      const { count, bytes } = outbound.stored;
+      // After damage the totals may say less than there was.
+      await this.#remove({ last: this.#sequence, count: Math.max(count, this.#moved.count), bytes });
+      this.#isRemoved = true;
       await journal.deadLetters.remove(listed);
       const notices = journal.recovered.notices.filter(({ level }) => level === 'error').map(({ text }) => text);
       return { messages: stored, duplicates, deadLetters: givenUp + listed.length, notices };
     } catch (error) {
       const moved = withGivenUp(this.#moved, outbound);
-      if (this.#moved.count > 0 && (await this.#isSaved())) await this.#remove(moved);
+      if (this.#moved.count > 0 && !this.#isRemoved && (await this.#isSaved())) await this.#remove(moved);
       if (error instanceof Error) Object.assign(error, { moved: this.#moved.count });
       throw error;
     }
@@ -149,7 +191,13 @@ class Move {
   async #moveGivenUp({ failed }: RecoveredOutbound): Promise<number> {
     for (const { outbound, failure } of failed) {
       const { sequence, enqueuedAt, origin, ...message } = outbound.message;
-      const record: SessionRecord = { kind: RecordKind.Failed, sequence, message, enqueuedAt, ...failure };
+      const record: SessionRecord = {
+        kind: RecordKind.Failed,
+        sequence,
+        message,
+        enqueuedAt: recordTime(enqueuedAt),
+        ...failure,
+      };
       if (origin !== undefined) record.origin = origin;
       await this.target.keepDeadLetter(`${this.source} given up ${sequence}`, record);
     }

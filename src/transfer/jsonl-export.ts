@@ -1,5 +1,6 @@
 import type { SessionCopy } from '../client/session-copy';
 import { RecordKind } from '../session/records';
+import { SequenceRanges } from '../session/sequence-ranges';
 import { JSONL_FORMAT, JSONL_VERSION, type JsonlDeadLetter, type JsonlEntry, jsonlLine } from './jsonl-format';
 
 const DEAD_LETTER_PAGE = 100;
@@ -8,7 +9,7 @@ const DEAD_LETTER_PAGE = 100;
  * A session as lines of JSON, one at a time: a million messages take no more memory than a few. The session may go on
  * meanwhile; the export is of the moment in which `copy` was made, dead letters as they are when they are read. `copy` is
  * closed in the end, also when the reader stops before.
- * @param now Milliseconds since the epoch, for the header.
+ * @param now Milliseconds since the epoch, on the clock of the session.
  * @throws the system's error when the journal cannot be read; the lines then have no end.
  */
 export async function* exportJsonl(copy: SessionCopy, now: number): AsyncGenerator<string, void, void> {
@@ -34,6 +35,7 @@ async function* entries(copy: SessionCopy, exportedAt: number): AsyncGenerator<J
   // A message that was given up is a dead letter whose file has not been written yet.
   const givenUp = new Map(state.givenUp.map(({ sequence: one, ...failure }) => [one, failure]));
   const waiting: JsonlDeadLetter[] = [];
+  const exported = new SequenceRanges();
   for (const { message: queued, sequence: one, phase, packetId, sentAt, retries } of state.open) {
     if (queued === undefined) continue;
     const { sequence: _sequence, enqueuedAt, origin, ...message } = queued;
@@ -44,10 +46,12 @@ async function* entries(copy: SessionCopy, exportedAt: number): AsyncGenerator<J
       continue;
     }
     messages += 1;
+    exported.add(one);
     yield { type: 'message', ...content, state: phase, packetId, sentAt, retries };
   }
   for await (const { sequence: one, enqueuedAt, origin, ...message } of copy.queued()) {
     messages += 1;
+    exported.add(one);
     yield {
       type: 'message',
       sequence: one,
@@ -58,13 +62,11 @@ async function* entries(copy: SessionCopy, exportedAt: number): AsyncGenerator<J
     };
   }
   let deadLetters = 0;
-  const open = new Set(state.open.map(({ sequence: one }) => one));
   for await (const entry of deadLettersOf(copy)) {
-    const isOfExport = open.has(entry.sequence) || entry.sequence > state.queueAfter;
-    // Given up since then: it is among the messages.
-    if (isOfExport && !givenUp.has(entry.sequence) && entry.failure.failedAt >= exportedAt) continue;
+    // Given up since then: it is among the messages. The time, because one that was imported has a sequence of elsewhere.
+    if (exported.has(entry.sequence) && entry.failure.failedAt >= exportedAt) continue;
     // It was given up when the export began, and is in the file by now.
-    const at = waiting.findIndex((one) => one.sequence === entry.sequence);
+    const at = waiting.findIndex((one) => one.sequence === entry.sequence && isSameTime(one, entry));
     if (at >= 0) waiting.splice(at, 1);
     deadLetters += 1;
     yield entry;
@@ -72,6 +74,11 @@ async function* entries(copy: SessionCopy, exportedAt: number): AsyncGenerator<J
   yield* waiting;
   deadLetters += waiting.length;
   yield { type: 'end', subscriptions: state.subscriptions.length, messages, deadLetters, lost: copy.lost() };
+}
+
+/** In a record it is whole milliseconds. */
+function isSameTime(one: JsonlDeadLetter, other: JsonlDeadLetter): boolean {
+  return Math.trunc(one.enqueuedAt) === Math.trunc(other.enqueuedAt);
 }
 
 async function* deadLettersOf(copy: SessionCopy): AsyncGenerator<JsonlDeadLetter> {

@@ -121,6 +121,8 @@ const SUBSCRIPTION_STATES: readonly Subscription['state'][] = [
 ];
 const MESSAGE_STATES: readonly JsonlMessage['state'][] = ['queued', 'published', 'released', 'requeued'];
 const REASON_NUMBERS_MAX = 255;
+/** Six bytes in a record. */
+const SEQUENCE_MAX = 2 ** 48 - 1;
 
 /** Reads the fields of one line. */
 class Fields {
@@ -230,7 +232,7 @@ class Fields {
       }
     }
     const content: JsonlContent = {
-      sequence: this.#number('sequence'),
+      sequence: this.#sequence(),
       message,
       enqueuedAt: this.#number('enqueuedAt'),
     };
@@ -262,7 +264,15 @@ class Fields {
   /** Numbers of this format are never negative. */
   #number(name: string): number {
     const value = this.value[name];
-    if (typeof value !== 'number' || !(value >= 0)) throw formatError(this.line, `"${name}" is no number`);
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+      throw formatError(this.line, `"${name}" is no number`);
+    }
+    return value;
+  }
+
+  #sequence(): number {
+    const value = this.#number('sequence');
+    if (!Number.isInteger(value) || value > SEQUENCE_MAX) throw formatError(this.line, '"sequence" is no sequence');
     return value;
   }
 

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { assertMessage } from '../client/message-check';
+import { assertTopicFilter } from '../client/topics';
 import { SessionError } from '../errors';
+import { recordCodec } from '../session/record-codec';
 import { RecordKind, type SessionRecord } from '../session/records';
 import { formatError, type JsonlDeadLetter, type JsonlEnd, type JsonlHeader, parseJsonlLine } from './jsonl-format';
-import { type TransferredMessage, type TransferTarget, transferInOrder } from './target';
+import { recordTime, type TransferredMessage, type TransferTarget, transferInOrder } from './target';
 
 /** More than the largest message in base64. */
 const LINE_CHARACTERS_MAX = 400_000_000;
@@ -40,14 +43,15 @@ export async function importJsonl(
   const { stored, duplicates } = await transferInOrder(target, reading.messages(lines(input)));
   const { header, end, counts } = reading;
   if (header === undefined) throw formatError(1, 'it is empty');
-  const { messages, subscriptions, deadLetters } = counts;
-  if (end?.messages !== messages || end.subscriptions !== subscriptions || end.deadLetters !== deadLetters) {
-    throw new SessionError(
-      'ERR_IMPORT_INCOMPLETE',
-      `The export of "${header.clientId}" is not complete: ${messages} messages were found` +
-        `${end === undefined ? ', and no end' : ` of ${end.messages}`}. What was found is imported; import the whole file ` +
-        'for the rest, nothing is doubled.',
-      { details: { clientId: header.clientId, messages, stored, duplicates } },
+  if (!reading.isComplete) {
+    throw incomplete(
+      header,
+      reading,
+      'What was found is imported; import the whole file for the rest, nothing is doubled.',
+      {
+        stored,
+        duplicates,
+      },
     );
   }
   await target.save();
@@ -56,9 +60,51 @@ export async function importJsonl(
     messages: stored,
     duplicates,
     subscriptions: reading.restored,
-    deadLetters,
-    lost: end.lost,
+    deadLetters: counts.deadLetters,
+    lost: end?.lost ?? [],
   };
+}
+
+/**
+ * Goes through a whole file as `importJsonl` does, and imports nothing.
+ * @throws the errors that `importJsonl` would throw because of the file.
+ */
+export async function checkJsonl(input: AsyncIterable<string | Uint8Array>): Promise<void> {
+  const reading = new Reading(nowhere);
+  await transferInOrder(nowhere, reading.messages(lines(input)));
+  if (reading.header === undefined) throw formatError(1, 'it is empty');
+  if (!reading.isComplete) throw incomplete(reading.header, reading, 'Nothing was imported: bring the whole file.');
+}
+
+/** Checks as a session does, and keeps nothing. */
+const nowhere: TransferTarget = {
+  clientId: '',
+  transfer: async (message) => {
+    assertMessage(message);
+    return 'stored';
+  },
+  transferSources: () => [],
+  endTransfer: () => undefined,
+  restoreSubscription: ({ filter }) => {
+    assertTopicFilter(filter);
+    return true;
+  },
+  keepDeadLetter: async (_key, record) => {
+    recordCodec.write(record, Buffer.allocUnsafe(recordCodec.size(record)), 0);
+  },
+  save: async () => undefined,
+};
+
+function incomplete(
+  { clientId }: JsonlHeader,
+  { end, counts: { messages } }: Reading,
+  hint: string,
+  details: Record<string, unknown> = {},
+): SessionError {
+  const found = `${messages} messages were found${end === undefined ? ', and no end' : ` of ${end.messages}`}`;
+  return new SessionError('ERR_IMPORT_INCOMPLETE', `The export of "${clientId}" is not complete: ${found}. ${hint}`, {
+    details: { clientId, messages, ...details },
+  });
 }
 
 /** Goes through the lines: messages are handed on, everything else is dealt with on the way. */
@@ -71,6 +117,13 @@ class Reading {
   #lastSequence = -1;
 
   constructor(private readonly target: TransferTarget) {}
+
+  /** Whether there is all that the end speaks of. */
+  get isComplete(): boolean {
+    const { messages, subscriptions, deadLetters } = this.counts;
+    const { end } = this;
+    return end?.messages === messages && end.subscriptions === subscriptions && end.deadLetters === deadLetters;
+  }
 
   async *messages(all: AsyncIterable<string>): AsyncGenerator<TransferredMessage> {
     let number = 0;
@@ -113,10 +166,23 @@ class Reading {
     }
   }
 
-  #keep({ sequence, message, enqueuedAt, origin, failure }: JsonlDeadLetter, line: number): Promise<void> {
-    const record: SessionRecord = { kind: RecordKind.Failed, sequence, message, enqueuedAt, ...failure };
+  async #keep({ sequence, message, enqueuedAt, origin, failure }: JsonlDeadLetter, line: number): Promise<void> {
+    const record: SessionRecord = {
+      kind: RecordKind.Failed,
+      sequence,
+      message,
+      ...failure,
+      enqueuedAt: recordTime(enqueuedAt),
+      failedAt: recordTime(failure.failedAt),
+    };
     if (origin !== undefined) record.origin = origin;
-    return this.target.keepDeadLetter(`${this.#source} ${line}`, record);
+    try {
+      await this.target.keepDeadLetter(`${this.#source} ${line}`, record);
+    } catch (error) {
+      // What no record can hold: a text that is too long, a property of the wrong type.
+      if (error instanceof RangeError || error instanceof TypeError) throw formatError(line, error.message);
+      throw error;
+    }
   }
 }
 

@@ -1,7 +1,9 @@
 import { SessionError } from '../errors';
-import { decodeMcpsV1 } from '../mcps/v1';
+import { decodeMcpsV1, type McpsV1Session } from '../mcps/v1';
+import { usableParts } from '../session/migration';
 import { Recovery } from '../session/recovery';
 import { sessionCodec } from '../session/session-codec';
+import type { SessionState } from '../session/state';
 import type { FileSystem } from '../store/file-system';
 import type { SessionStore } from '../store/session-store';
 import { readStoredSession } from '../store/stored-session';
@@ -10,6 +12,8 @@ export interface McpsV1Import {
   clientId: string;
   subscriptions: number;
   messages: number;
+  /** What no broker would take, each as a sentence; it stays in the file, which is kept beside the session. */
+  leftOut: string[];
 }
 
 /**
@@ -26,8 +30,10 @@ export async function importMcpsV1(
   file: Buffer,
   { replace = false }: { replace?: boolean } = {},
 ): Promise<McpsV1Import> {
-  const { clientId, subscriptions, inflight } = decodeMcpsV1(file);
-  const pending = await store.prepareImport(file);
+  const session = decodeMcpsV1(file);
+  const { clientId } = session;
+  const { usable, leftOut } = usableParts(session);
+  const pending = await store.prepareImport(file, clientId);
   try {
     await store.delete(clientId, async (fileSystem, directory) => {
       if (!replace) await requireEmpty(fileSystem, directory, clientId);
@@ -37,16 +43,32 @@ export async function importMcpsV1(
     await pending.discard();
   }
   const journal = await store.open(clientId, sessionCodec, undefined);
-  const { open } = journal.recovered.state;
+  const { state } = journal.recovered;
   await journal.close();
-  if (open.length !== inflight.length) {
+  if (!isMadeFrom(usable, state)) {
     throw new SessionError(
       'ERR_SESSION_NOT_EMPTY',
       `The session "${clientId}" was made by somebody else while its file was imported. The file is kept in ${store.path}.`,
       { details: { clientId } },
     );
   }
-  return { clientId, subscriptions: subscriptions.length, messages: inflight.length };
+  return { clientId, subscriptions: usable.subscriptions.length, messages: usable.inflight.length, leftOut };
+}
+
+/** Whether it has what the file has, and not what somebody else stored in the meantime. */
+function isMadeFrom(
+  { inflight, subscriptions }: Pick<McpsV1Session, 'inflight' | 'subscriptions'>,
+  { open, subscriptions: stored }: SessionState,
+): boolean {
+  const filters = new Set(stored.map(({ filter }) => filter));
+  return (
+    open.length === inflight.length &&
+    inflight.every(({ packetId, payload }, index) => {
+      const entry = open[index];
+      return entry?.packetId === packetId && entry.message?.payload.equals(payload) === true;
+    }) &&
+    subscriptions.every(({ topic }) => filters.has(topic))
+  );
 }
 
 /** With the lock of the session held. */

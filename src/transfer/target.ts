@@ -28,6 +28,14 @@ export interface TransferTarget {
   save(): Promise<void>;
 }
 
+/** A record has six bytes for a time; a file that was not made by us may say a later one. */
+const TIME_MAX = 2 ** 48 - 1;
+
+/** `time`, or the latest one that a record can hold. */
+export function recordTime(time: number): number {
+  return Math.min(time, TIME_MAX);
+}
+
 const BATCH_MESSAGES = 500;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
@@ -67,7 +75,7 @@ export async function transferInOrder(
     for await (const message of messages) {
       if (failed) break;
       const { message: content, ...from } = message;
-      const outcome = target.transfer(content, from);
+      const outcome = target.transfer(content, { ...from, enqueuedAt: recordTime(from.enqueuedAt) });
       // Nothing behind a message that is not taken: it would overtake it.
       outcome.catch(() => {
         failed = true;

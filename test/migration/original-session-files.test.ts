@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SessionClient } from '../../src/client/session-client';
@@ -7,6 +7,7 @@ import { decodeMcpsV1, encodeMcpsV1 } from '../../src/mcps/v1';
 import { Recovery } from '../../src/session/recovery';
 import { Session } from '../../src/session/session';
 import { sessionCodec } from '../../src/session/session-codec';
+import { nodeFileSystem } from '../../src/store/node-file-system';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { fixtures as fixtureList } from '../mcps/fixtures';
 import { Harness, limits } from '../session/harness';
@@ -125,7 +126,7 @@ describe('session files of the original implementation', () => {
   ] as const) {
     it(`hand out identifier ${next} next when the last one was ${lastPacketId}`, () => {
       const original = fixtureFiles.find(({ name }) => name === 'session_test_client_001.mcps')!.session;
-      const state = sessionCodec.migrate?.({ ...original, lastPacketId });
+      const state = sessionCodec.migrate?.({ ...original, lastPacketId }).state;
       assert.ok(state);
       const harness = new Harness({}, { state, records: [] });
       harness.publish(1);
@@ -154,6 +155,78 @@ describe('session files of the original implementation', () => {
     assert.match(journal.recovered.notices[0]?.text ?? '', /\.mcp_plant cannot be migrated/);
     await journal.close();
     assert.deepEqual(await readFile(join(path, '.mcp_plant')), whole.subarray(0, whole.length - 1));
+  });
+
+  it('give up what no broker would take, which is named and stays in the kept file, and all else works', async () => {
+    const original = decodeMcpsV1(await readFile(join(fixtures, 'plant-line.mcps')));
+    const file = encodeMcpsV1({
+      ...original,
+      subscriptions: [{ topic: 'a/#/b', qos: 1 }, ...original.subscriptions],
+      inflight: original.inflight.map((message, index) => ({
+        ...message,
+        topic: index === 0 ? 'a/+' : message.topic,
+        sendTime: 2 ** 52,
+      })),
+    });
+    await writeFile(join(path, '.mcp_plant'), file);
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    const { state, notices } = journal.recovered;
+    assert.deepEqual(
+      state.subscriptions.map(({ filter }) => filter),
+      original.subscriptions.map(({ topic }) => topic),
+    );
+    assert.deepEqual(
+      state.open.map(({ packetId, sentAt }) => [packetId, sentAt]),
+      [[1, 2 ** 48 - 1]],
+    );
+    const warnings = notices.filter(({ level }) => level === 'warn').map(({ text }) => text);
+    assert.match(
+      warnings[0] ?? '',
+      /^Subscription 1 is left out: # may only be its last level .*\.mcp_plant, which is kept/,
+    );
+    assert.match(warnings[1] ?? '', /^The message with packet identifier 65535 is left out: it contains the wildcard/);
+    assert.equal(warnings.length, 2);
+    await journal.close();
+    const [summary] = await store.list();
+    assert.deepEqual(await readFile(join(summary?.directory ?? '', 'original.mcps')), file);
+  });
+
+  it('larger than any can be are not read, but named', async () => {
+    const file = join(path, '.mcp_large');
+    await copyFile(join(fixtures, 'plant-line.mcps'), file);
+    await truncate(file, 5 * 1024 ** 3);
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    assert.match(journal.recovered.notices[0]?.text ?? '', /\.mcp_large cannot be migrated \(it has 5368709120 bytes/);
+    await journal.close();
+    assert.ok((await readdir(path)).includes('.mcp_large'));
+  });
+
+  it('that cannot be read keep their session from being made, and nothing else from being used', async () => {
+    await (await store.open('there', sessionCodec, undefined)).close();
+    await store.close();
+    const file = join(path, '.mcp_of somebody else');
+    await copyFile(join(fixtures, 'plant-line.mcps'), file);
+    let isReadable = false;
+    store = await openSessionStore({
+      path,
+      fileSystem: {
+        ...nodeFileSystem,
+        open: async (name, access) => {
+          if (name === file && !isReadable) throw Object.assign(new Error('EACCES: open'), { code: 'EACCES' });
+          return nodeFileSystem.open(name, access);
+        },
+      },
+    });
+    await assert.rejects(store.open(clientId, sessionCodec, undefined), {
+      code: 'ERR_STORE_PATH',
+      message: /\.mcp_of somebody else.*EACCES.*Make it readable/,
+    });
+    await (await store.open('there', sessionCodec, undefined)).close();
+    assert.equal(await store.delete('there'), true);
+    isReadable = true;
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    assert.equal(journal.recovered.state.open.length, 2);
+    await journal.close();
   });
 
   it('of another client are left alone', async () => {
@@ -188,7 +261,7 @@ describe('session files of the original implementation', () => {
 
   it('are sent again with their identifiers and DUP when the broker still has the session', async () => {
     const original = decodeMcpsV1(await readFile(join(fixtures, 'plant-line.mcps')));
-    const state = sessionCodec.migrate?.(original);
+    const state = sessionCodec.migrate?.(original).state;
     assert.ok(state);
     const options = { maxInflight: 100, maxBytes: 1e9, whenFull: 'reject', onSessionLost: 'republish' } as const;
     const session = new Session(

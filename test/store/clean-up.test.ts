@@ -128,6 +128,19 @@ describe('clean-up', function () {
     assert.deepEqual((await cleanUp(store)).clientIds, []);
   });
 
+  it('does not count the time since an older access for a session that was used before the clock was set', async () => {
+    const store = await openStore();
+    await useSession(store, 'gateway', HOUR_S);
+    const day = clock.time + 20 * DAY_MS;
+    clock.time = Date.UTC(1970, 0, 2);
+    await useSession(store, 'gateway', HOUR_S);
+    clock.time = day;
+    assert.deepEqual((await cleanUp(store)).clientIds, []);
+    await useSession(store, 'gateway', HOUR_S);
+    clock.time += DAY_MS;
+    assert.deepEqual((await cleanUp(store)).clientIds, ['gateway']);
+  });
+
   it('looks again when it has the lock: what was opened meanwhile stays', async () => {
     const other = await openStore();
     await useSession(other, 'plant', HOUR_S);
@@ -178,6 +191,9 @@ describe('clean-up', function () {
     await mkdir(path.join(directory(), 'outside'));
     await cp(sessionPath('copied'), path.join(directory(), 'outside', 'linked'), { recursive: true });
     await symlink(path.join(directory(), 'outside', 'linked'), sessionPath('linked'));
+    const temporary = path.join(directory(), 'outside', 'linked', 'session.9.mcps.01234567.tmp');
+    await writeFile(temporary, 'not of this store');
+    await utimes(temporary, clock.time / 1000, clock.time / 1000);
     const before = (await readdir(storagePath(), { recursive: true })).sort();
 
     clock.time += 1000 * DAY_MS;
@@ -189,6 +205,7 @@ describe('clean-up', function () {
       after,
       before.filter((name) => !name.startsWith(copied)),
     );
+    assert.ok(existsSync(temporary));
   });
 
   it('goes on when something cannot be removed, and says what', async () => {
@@ -263,6 +280,8 @@ describe('clean-up', function () {
     const leftovers = [
       path.join(storagePath(), '.probe-0123456789abcdef'),
       path.join(storagePath(), 'client-ids.json.01234567.tmp'),
+      path.join(storagePath(), 'import-01234567.mcps.tmp'),
+      path.join(storagePath(), 'import-01234567.jsonl.tmp'),
       path.join(sessionPath('plant'), 'session.1.mcps.01234567.tmp'),
       path.join(sessionPath('plant'), 'failed.mcpj.01234567.tmp'),
     ];

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
+import { nodeFileSystem } from '../../src/store/node-file-system';
 import { sessionDirectoryName } from '../../src/store/safe-name';
 import { openSessionStore } from '../../src/store/session-store';
 import { SessionUser } from './session-user';
@@ -32,6 +33,39 @@ describe('stored sessions', () => {
     assert.equal(await store.inspect('unknown'), undefined);
     assert.deepEqual([await store.exists('open'), await store.exists('unknown')], [true, false]);
     await user.session.close();
+  });
+
+  it('are there also while somebody opens them, and gone while somebody deletes them', async () => {
+    const other = await openSessionStore({ path: directory() });
+    await (await other.open('plant', textCodec, undefined)).close();
+    let beforeOpen: (() => Promise<unknown>) | undefined;
+    let beforeSecondList: (() => Promise<unknown>) | undefined;
+    let lists = 0;
+    const store = await openSessionStore({
+      path: directory(),
+      fileSystem: {
+        ...nodeFileSystem,
+        open: async (file, access) => {
+          const work = beforeOpen;
+          beforeOpen = undefined;
+          await work?.();
+          return nodeFileSystem.open(file, access);
+        },
+        list: async (name) => {
+          if (name !== directory() && ++lists === 2) await beforeSecondList?.();
+          return nodeFileSystem.list(name);
+        },
+      },
+    });
+    const open = async () => (await other.open('plant', textCodec, undefined)).close();
+    beforeOpen = open;
+    assert.equal(await store.exists('plant'), true);
+    beforeOpen = open;
+    assert.equal((await store.list()).length, 1);
+    lists = 0;
+    beforeSecondList = () => other.delete('plant');
+    assert.deepEqual(await store.list(), []);
+    assert.equal(await store.exists('plant'), false);
   });
 
   it('are not deleted while open, and are new after it', async () => {

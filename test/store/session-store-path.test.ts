@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'n
 import * as path from 'node:path';
 import { nodeFileSystem } from '../../src/store/node-file-system';
 import { sessionDirectoryName } from '../../src/store/safe-name';
-import { openSessionStore } from '../../src/store/session-store';
+import { openSessionStore, type StoreNotice } from '../../src/store/session-store';
 import { SessionUser } from './session-user';
 import { temporaryDirectory } from './support';
 import { message, textCodec } from './text-codec';
@@ -26,6 +26,36 @@ describe('a storage path', () => {
       const file = path.join(entry.parentPath, entry.name);
       assert.equal(await mode(file), entry.isDirectory() ? 0o700 : 0o600, file);
     }
+  });
+
+  it('is used although a deleted session cannot be removed from it; that is said, and clean-up does it later', async () => {
+    const session = sessionDirectoryName('gone');
+    const deleted = path.join(directory(), `.deleted-01234567-${session}`);
+    await mkdir(deleted);
+    await writeFile(path.join(deleted, 'session.1.mcps'), 'x');
+    let isBusy = true;
+    const notices: StoreNotice[] = [];
+    const store = await openSessionStore({
+      path: directory(),
+      onNotice: (notice) => notices.push(notice),
+      fileSystem: {
+        ...nodeFileSystem,
+        remove: async (file) => {
+          if (isBusy && file.startsWith(deleted)) throw Object.assign(new Error('EBUSY: unlink'), { code: 'EBUSY' });
+          await nodeFileSystem.remove(file);
+        },
+      },
+    });
+    assert.deepEqual(
+      notices.map(({ clientId, level }) => [clientId, level]),
+      [[session, 'warn']],
+    );
+    assert.match(notices[0]?.text ?? '', /EBUSY: unlink/);
+    assert.equal((await store.cleanUp()).failed.length, 1);
+    isBusy = false;
+    assert.deepEqual((await store.cleanUp()).failed, []);
+    assert.deepEqual(await readdir(directory()), []);
+    await store.close();
   });
 
   it('that is a file, or below one, is ERR_STORE_PATH with reason and path', async () => {

@@ -1,9 +1,13 @@
 import * as assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
+import type { Message } from '../../src/session/message';
 import { RecordKind } from '../../src/session/records';
+import { sessionCodec } from '../../src/session/session-codec';
+import { nodeFileSystem } from '../../src/store/node-file-system';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { adoptSession } from '../../src/transfer/adopt';
+import type { TransferTarget } from '../../src/transfer/target';
 import { temporaryDirectory } from '../store/support';
 import { Mosquitto } from '../support/mosquitto';
 import { Observer } from '../support/observer';
@@ -114,6 +118,41 @@ describe('adopting an orphaned session', () => {
     });
   });
 
+  it('stores nothing behind a message for which there is no room: it would overtake it', async () => {
+    const large = 'x'.repeat(2000);
+    await orphan(['a', 'b', large, 'c', 'd']);
+    await withClient(
+      'heir',
+      store,
+      async (heir) => {
+        await assert.rejects(adoptSession(store, 'orphan', heir), { code: 'ERR_QUEUE_FULL', moved: 2 });
+        assert.deepEqual(await payloadsOf(heir), ['a', 'b']);
+        assert.deepEqual(await withClient('orphan', store, payloadsOf), [large, 'c', 'd']);
+      },
+      { maxBytes: 1000 },
+    );
+  });
+
+  it('takes nothing from the session of which nobody knows whether the target has it on the disk', async () => {
+    await orphan(['a', 'b', 'c']);
+    await withClient('heir', store, async (heir) => {
+      const transferred: string[] = [];
+      const target = {
+        clientId: heir.clientId,
+        transferSources: () => [],
+        transfer: async (one: Message) => {
+          if (transferred.length === 2) throw new Error('no more');
+          transferred.push(one.payload.toString());
+          return 'stored' as const;
+        },
+        save: () => Promise.reject(new Error('EIO')),
+      } satisfies Partial<TransferTarget>;
+      await assert.rejects(adoptSession(store, 'orphan', target as unknown as TransferTarget), { message: 'no more' });
+      assert.deepEqual(transferred, ['a', 'b']);
+      assert.deepEqual(await withClient('orphan', store, payloadsOf), ['a', 'b', 'c']);
+    });
+  });
+
   it('refuses one in use, itself, an unknown one, and one of a newer version, which stays as it is', async () => {
     await withClient('heir', store, async (heir) => {
       await assert.rejects(adoptSession(store, 'heir', heir), { code: 'ERR_SESSION_SAME' });
@@ -137,6 +176,75 @@ describe('adopting an orphaned session', () => {
       assert.deepEqual(await readFile(snapshot), newer);
       assert.equal(heir.stored.count, 0);
     });
+  });
+
+  it('leaves the session to whoever used it before it could be deleted', async () => {
+    const patient = await openSessionStore({ path: directory(), onNotice: () => undefined });
+    await orphan(['a', 'b']);
+    await withClient('heir', patient, async (heir) => {
+      let used: Promise<unknown> | undefined;
+      // It waits in this process until the adoption has closed the session.
+      const use = () => withClient('orphan', patient, (client) => publishAll(client, ['new']));
+      const transfer: typeof heir.transfer = (...message) => {
+        used ??= use();
+        return heir.transfer(...message);
+      };
+      const target: TransferTarget = {
+        clientId: heir.clientId,
+        transfer,
+        transferSources: () => heir.transferSources(),
+        endTransfer: (source) => heir.endTransfer(source),
+        restoreSubscription: (request) => heir.restoreSubscription(request),
+        keepDeadLetter: (key, record) => heir.keepDeadLetter(key, record),
+        save: () => heir.save(),
+      };
+      assert.equal((await adoptSession(patient, 'orphan', target)).deleted, false);
+      await used;
+      assert.deepEqual(await payloadsOf(heir), ['a', 'b']);
+      assert.deepEqual(await withClient('orphan', patient, payloadsOf), ['new']);
+      assert.deepEqual((await adoptSession(patient, 'orphan', heir)).deleted, true);
+      assert.deepEqual(await payloadsOf(heir), ['a', 'b', 'new']);
+    });
+    await patient.close();
+  });
+
+  it('takes messages off the totals of the session once, also when its dead letters cannot be removed', async () => {
+    let isFailing = false;
+    const failing = await openSessionStore({
+      path: directory(),
+      closeWaitMs: 0,
+      onNotice: () => undefined,
+      fileSystem: {
+        ...nodeFileSystem,
+        open: async (file, access) => {
+          if (isFailing && path.basename(file).startsWith('failed.mcpj.') && path.dirname(file).includes('orphan')) {
+            throw Object.assign(new Error('EIO'), { code: 'EIO' });
+          }
+          return nodeFileSystem.open(file, access);
+        },
+      },
+    });
+    await withClient('orphan', failing, async (client) => {
+      await publishAll(client, ['a', 'b']);
+      await client.keepDeadLetter('1', {
+        kind: RecordKind.Failed,
+        sequence: 1,
+        message: message('dead'),
+        enqueuedAt: 1,
+        reason: 'refused',
+        failedAt: 2,
+      });
+    });
+    await withClient('heir', failing, async (heir) => {
+      isFailing = true;
+      await assert.rejects(adoptSession(failing, 'orphan', heir), { code: 'EIO', moved: 2 });
+      isFailing = false;
+    });
+    const journal = await failing.open('orphan', sessionCodec, undefined);
+    const removals = journal.recovered.records.filter(({ record }) => record.kind === RecordKind.Completed);
+    assert.equal(removals.length, 1);
+    await journal.close();
+    await failing.close();
   });
 
   it('delivers all of it, in order, to the broker of the target', async () => {

@@ -162,6 +162,11 @@ describe('a session as lines of JSON', () => {
       ['a QoS of 3', change(2, '"qos":1', '"qos":3'), 3],
       ['a payload that is not base64', change(3, 'AP8B', 'AP8*'), 4],
       ['no topic', change(2, '"topic"', '"topik"'), 3],
+      ['a time that is no number', change(2, /"enqueuedAt":[\d.]+/, '"enqueuedAt":1e999'), 3],
+      ['a sequence that no record holds', change(2, /"sequence":\d+/, '"sequence":281474976710656'), 3],
+      ['a sequence between two', change(2, /"sequence":\d+/, '"sequence":1.5'), 3],
+      ['a dead letter that no record holds', change(6, 'gebäude/1', 'x'.repeat(65_536)), 7],
+      ['a dead letter with a property of another type', change(6, '"antwort"', '5'), 7],
       ['sequences that do not rise', [...lines.slice(0, 3), lines[2]!, ...lines.slice(3)], 4],
       ['a second session', [...lines.slice(0, 3), lines[0]!], 4],
       ['lines behind the end', [...lines, lines[2]!], 9],
@@ -174,6 +179,34 @@ describe('a session as lines of JSON', () => {
     }
     await withClient('target', store, async (client) => {
       await assert.rejects(importJsonl(change(2, 'plant/1', 'plant/+'), client), { code: 'ERR_TOPIC' });
+    });
+  });
+
+  it('may say times that no record holds: they are the latest that one does', async () => {
+    const late = (await exported()).map((line) => line.replace(/"(enqueuedAt|failedAt)":[\d.]+/g, '"$1":1e15'));
+    await withClient('target', store, async (client) => {
+      await importJsonl(late, client);
+      const [first] = messagesIn(await entriesOf(client.copy()));
+      const [letter] = await client.deadLetters();
+      assert.deepEqual([first?.enqueuedAt, letter?.failedAt], [2 ** 48 - 1, 2 ** 48 - 1]);
+    });
+  });
+
+  it('has every dead letter, also those of other sessions, and when the clock has gone back', async () => {
+    await withClient('source', store, async (client) => {
+      await publishAll(client, ['a']);
+      for (const sequence of [2, 1000]) {
+        await client.keepDeadLetter(`${sequence}`, {
+          kind: RecordKind.Failed,
+          sequence,
+          message: message('dead'),
+          enqueuedAt: 1,
+          reason: 'refused',
+          failedAt: 2_000_000_000_000,
+        });
+      }
+      const lines = await linesOf(exportJsonl(client.copy(), 1_700_000_000_000));
+      assert.equal(lines.filter((line) => line.includes('"deadLetter"')).length, 2);
     });
   });
 

@@ -2,6 +2,8 @@ import * as assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import { decodeMcps, encodeMcpsV1, type McpsV1Session } from '../../src';
+import { RecordKind } from '../../src/session/records';
+import { sessionCodec } from '../../src/session/session-codec';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { exportMcpsV1 } from '../../src/transfer/mcps-v1-export';
 import { importMcpsV1 } from '../../src/transfer/mcps-v1-import';
@@ -36,6 +38,7 @@ describe('MCPS version 1, in and out of a store', () => {
         clientId: session.clientId,
         subscriptions: session.subscriptions.length,
         messages: session.inflight.length,
+        leftOut: [],
       });
       const { file, lost } = await withClient(session.clientId, store, (client) => exportMcpsV1(client.copy()));
       const again = decodeMcps(file);
@@ -129,6 +132,40 @@ describe('MCPS version 1, in and out of a store', () => {
     await withClient(clientId, store, async (client) => assert.equal((await payloadsOf(client)).length, 3));
   });
 
+  it('comes in nowhere where there are only dead letters, or only received identifiers', async () => {
+    await withClient(clientId, store, (client) =>
+      client.keepDeadLetter('1', {
+        kind: RecordKind.Failed,
+        sequence: 1,
+        message: message('dead'),
+        enqueuedAt: 1,
+        reason: 'refused',
+        failedAt: 2,
+      }),
+    );
+    await assert.rejects(importMcpsV1(store, fixture.bytes), {
+      code: 'ERR_SESSION_NOT_EMPTY',
+      message: /dead letters/,
+    });
+    await store.delete(clientId);
+
+    const journal = await store.open(clientId, sessionCodec, undefined);
+    await new Promise<void>((resolve, reject) => {
+      journal.events = {
+        durable: () => resolve(),
+        failed: reject,
+        checkpointDue: () => undefined,
+        lost: reject,
+      };
+      journal.append(1, { kind: RecordKind.Received, identifiers: [7] });
+    });
+    await journal.close();
+    await assert.rejects(importMcpsV1(store, fixture.bytes), {
+      code: 'ERR_SESSION_NOT_EMPTY',
+      message: /1 received identifiers/,
+    });
+  });
+
   it('goes before an older file of the same client id that lies in the storage path', async () => {
     const other = { ...fixture.session, lastAccessTime: fixture.session.lastAccessTime + 1000, inflight: [] };
     const { writeFile } = await import('node:fs/promises');
@@ -138,6 +175,32 @@ describe('MCPS version 1, in and out of a store', () => {
     const kept = (await readdir(summary!.directory)).filter((name) => name.startsWith('original'));
     const contents = await Promise.all(kept.map((name) => readFile(path.join(summary!.directory, name))));
     assert.ok(contents.some((content) => content.equals(fixture.bytes)));
+  });
+
+  it('goes before one whose import was killed before its session was made', async () => {
+    const [inflight] = fixture.session.inflight;
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const killed = encodeMcpsV1({ ...fixture.session, inflight: [{ ...inflight!, payload: Buffer.from('killed') }] });
+      await (await store.prepareImport(killed, clientId)).place();
+      const payload = `attempt ${attempt}`;
+      const file = encodeMcpsV1({ ...fixture.session, inflight: [{ ...inflight!, payload: Buffer.from(payload) }] });
+      assert.equal((await importMcpsV1(store, file)).messages, 1);
+      assert.deepEqual(await withClient(clientId, store, payloadsOf), [payload]);
+      await store.delete(clientId);
+    }
+  });
+
+  it('says so when somebody else made the session meanwhile', async () => {
+    const other = encodeMcpsV1({ ...fixture.session, inflight: [...fixture.session.inflight].reverse() });
+    const busy: typeof store = Object.create(store, {
+      open: {
+        value: async (...parameters: Parameters<typeof store.open>) => {
+          await (await store.prepareImport(other, clientId)).place();
+          return store.open(...parameters);
+        },
+      },
+    });
+    await assert.rejects(importMcpsV1(busy, fixture.bytes), { code: 'ERR_SESSION_NOT_EMPTY' });
   });
 
   it('that is damaged changes nothing', async () => {

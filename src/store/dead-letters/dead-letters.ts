@@ -170,13 +170,19 @@ export class DeadLetters<R> implements DeadLetterFile<R> {
       let bytes = BATCH_BYTES;
       for (let next = this.#queue[0]; next?.type === 'keep' && bytes < BATCH_BYTES_MAX; next = this.#queue[0]) {
         this.#queue.shift();
-        group.push(next);
         const { key, record } = next;
-        if (this.#file.byKey.has(key) || keys.has(key)) continue;
-        const entry = this.#encode(this.#file.nextId + fresh.length, key, record);
-        fresh.push(entry);
-        keys.add(key);
-        bytes += entry.size;
+        if (!this.#file.byKey.has(key) && !keys.has(key)) {
+          const entry = this.#tryEncode(this.#file.nextId + fresh.length, key, record);
+          if (entry instanceof Error) {
+            // Only this one: those beside it have nothing to do with it.
+            next.reject(entry);
+            continue;
+          }
+          fresh.push(entry);
+          keys.add(key);
+          bytes += entry.size;
+        }
+        group.push(next);
       }
       await this.#entries.store(fresh, bytes);
     } catch (error) {
@@ -207,6 +213,15 @@ export class DeadLetters<R> implements DeadLetterFile<R> {
   #takeWaiting<T extends Keep<R> | Remove>(type: T['type']): T[] {
     const end = this.#queue.findIndex((operation) => operation.type !== type);
     return this.#queue.splice(0, end < 0 ? this.#queue.length : end) as T[];
+  }
+
+  /** The error when there is no way to write the record. */
+  #tryEncode(id: number, key: string, record: R): FreshEntry | Error {
+    try {
+      return this.#encode(id, key, record);
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   #encode(id: number, key: string, record: R): FreshEntry {

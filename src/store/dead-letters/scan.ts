@@ -16,6 +16,11 @@ import {
 } from './format';
 
 const WINDOW_BYTES = 1024 * 1024;
+/**
+ * Checksums are taken over at most so many times the size of the file, once for what is in order: bytes that were made to
+ * look like the beginnings of long records must not be read again for each of them.
+ */
+const CHECKED_SIZES_MAX = 8;
 
 /** What is kept in memory of a dead letter. */
 export interface Entry {
@@ -67,7 +72,8 @@ export async function scanDeadLetters(file: OpenFile, key: DeadLetterKey, path: 
   while (position < window.size) {
     const record = await readRecord(window, key, position);
     if (record === undefined) {
-      const next = await window.find(key.magicBytes, position + 1);
+      const isHopeless = window.checkedBytes > CHECKED_SIZES_MAX * window.size;
+      const next = isHopeless ? window.size : await window.find(key.magicBytes, position + 1);
       const gap = gaps.at(-1);
       if (gap && gap.end >= position) gap.end = next;
       else gaps.push({ start: position, end: next, after: lastId });
@@ -146,6 +152,8 @@ async function readRecord(
 class FileWindow {
   readonly #file: OpenFile;
   readonly size: number;
+  /** Over which checksums were taken. */
+  checkedBytes = 0;
   readonly #buffer: Buffer;
   #start = 0;
   #length = 0;
@@ -171,6 +179,7 @@ class FileWindow {
       const piece = bytes.subarray(0, end - position);
       if (piece.length === 0) return -1;
       value = crc32(piece, value);
+      this.checkedBytes += piece.length;
       position += piece.length;
     }
     return value;

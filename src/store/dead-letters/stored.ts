@@ -18,23 +18,29 @@ export class StoredDeadLetters<R> {
     private readonly key: DeadLetterKey,
     codec: Pick<RecordCodec<R>, 'read'>,
     private readonly scanned: Scanned,
+    private readonly closedInOrder: boolean,
   ) {
     this.#codec = codec;
   }
 
-  /** Undefined: the session has none. @throws SessionError `ERR_SESSION_VERSION`; the system's error. */
+  /**
+   * Undefined: the session has none.
+   * @param closedInOrder Whether its last holder has closed it; only a killed one leaves an interrupted write.
+   * @throws SessionError `ERR_SESSION_VERSION`; the system's error.
+   */
   static async open<R>(
     fileSystem: FileSystem,
     directory: string,
     uid: Buffer,
     codec: Pick<RecordCodec<R>, 'read'>,
+    closedInOrder: boolean,
   ): Promise<StoredDeadLetters<R> | undefined> {
     const file = path.join(directory, FAILED_NAME);
     const handle = await ifExists(fileSystem.open(file, 'read'));
     if (handle === undefined) return undefined;
     try {
       const key = new DeadLetterKey(uid);
-      return new StoredDeadLetters(file, handle, key, codec, await scanDeadLetters(handle, key, file));
+      return new StoredDeadLetters(file, handle, key, codec, await scanDeadLetters(handle, key, file), closedInOrder);
     } catch (error) {
       await handle.close();
       throw error;
@@ -45,14 +51,14 @@ export class StoredDeadLetters<R> {
     return this.scanned.entries.length;
   }
 
-  /** What is wrong with the file itself. An interrupted write at its end is in order. */
+  /** What is wrong with the file itself. An interrupted write at its end is in order after a kill. */
   get notices(): JournalNotice[] {
     const { header, gaps, durable, size } = this.scanned;
     if (header !== undefined && !header.uid.equals(this.key.uid)) {
       return [{ level: 'error', text: `${this.path} belongs to another session.` }];
     }
     return gaps.map(({ start, end }) => {
-      if (start >= durable && end === size && header !== undefined) {
+      if (!this.closedInOrder && start >= durable && end === size && header !== undefined) {
         return { level: 'info', text: `${this.path} ended in an interrupted write.` };
       }
       return {

@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
+import { DeadLetterKey } from '../../../src/store/dead-letters/format';
 import { MemoryDisk } from '../../support/memory-disk';
 import { DIRECTORY, FAILED, idsOf, keep, listed, openPlant, PATH } from './support';
 
@@ -57,6 +58,31 @@ describe('a damaged file of dead letters', function () {
       assert.deepEqual(again.notices, [], situation);
       await again.session.close();
     }
+  });
+
+  it('that was made to look like many long records is read a bounded number of times', async () => {
+    const disk = new MemoryDisk();
+    const { session: first } = await openPlant(disk);
+    await keep(first, 'a');
+    const key = new DeadLetterKey(Buffer.from(first.recovered.uid, 'hex'));
+    await first.close();
+    const size = 3 * 1024 * 1024;
+    const start = disk.contents(FAILED);
+    const bytes = Buffer.alloc(size);
+    start.copy(bytes);
+    for (let at = start.length; at + 13 < size; at += 13) {
+      bytes.writeUInt32LE(key.magic, at);
+      bytes.writeUInt32LE(size - at, at + 4);
+    }
+    disk.place(FAILED, bytes);
+    let reads = 0;
+    disk.onCall = (_, operation, file) => {
+      if (operation === 'read' && file === FAILED) reads++;
+    };
+    const { session } = await openPlant(disk);
+    assert.deepEqual(await listed(session), ['a']);
+    assert.ok(reads < 100, `${reads} reads`);
+    await session.close();
   });
 
   it('that was cut short costs what is missing, and is reported', async () => {

@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import { MemoryDisk } from '../../support/memory-disk';
+import { message, type TextRecord } from '../text-codec';
 import { FAILED, idsOf, keep, listed, openPlant } from './support';
 
 describe('dead letters on a failing disk', function () {
@@ -59,6 +60,37 @@ describe('dead letters on a failing disk', function () {
       }
     });
   }
+
+  it('go to a new file after a sync that failed: what the old one holds is not trusted', async () => {
+    const disk = new MemoryDisk();
+    const { session } = await openPlant(disk);
+    await keep(session, 'a');
+    const old = (await disk.status(FAILED)).inode;
+    let isFailing = true;
+    disk.onCall = (_, operation, file) => {
+      if (operation !== 'sync' || !file.includes('failed.mcpj') || !isFailing) return;
+      isFailing = false;
+      throw Object.assign(new Error('EIO: sync'), { code: 'EIO' });
+    };
+    await assert.rejects(keep(session, 'b'), { code: 'EIO' });
+    await keep(session, 'b');
+    assert.notEqual((await disk.status(FAILED)).inode, old);
+    assert.deepEqual(await listed(session), ['a', 'b']);
+    await session.close();
+  });
+
+  it('are kept although one beside them cannot be written at all', async () => {
+    const { session } = await openPlant(new MemoryDisk());
+    const unwritable = { ...message('bad'), text: undefined } as unknown as TextRecord;
+    const [, refused] = await Promise.allSettled([
+      keep(session, 'a'),
+      session.deadLetters.keep('bad', unwritable),
+      keep(session, 'b'),
+    ]);
+    assert.equal(refused?.status, 'rejected');
+    assert.deepEqual(await listed(session), ['a', 'b']);
+    await session.close();
+  });
 
   it('are not kept where there is no room, and are when there is', async () => {
     const disk = new MemoryDisk();

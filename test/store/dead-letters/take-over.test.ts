@@ -1,6 +1,9 @@
 import * as assert from 'node:assert/strict';
+import { SessionError } from '../../../src/errors';
+import { DeadLetters } from '../../../src/store/dead-letters/dead-letters';
 import { MemoryDisk } from '../../support/memory-disk';
-import { DIRECTORY, idsOf, keep, listed, openPlant } from './support';
+import { message, type TextRecord, textCodec } from '../text-codec';
+import { DIRECTORY, FAILED, idsOf, keep, listed, openPlant, TestClock } from './support';
 
 /**
  * The first holder is stopped before one of his calls, found dead, and goes on when his successor has used the session.
@@ -13,6 +16,32 @@ describe('dead letters of a holder that was found dead but lives', function () {
     'removes one by a word': async (session) => session.deadLetters.remove(await idsOf(session, 'b')),
     'rewrites the file': async (session) => session.deadLetters.remove(await idsOf(session, 'a'.repeat(100_000))),
   };
+  it('are not written to by one who opens the file after that', async () => {
+    const disk = new MemoryDisk();
+    const { session: first } = await openPlant(disk, { pid: 1 });
+    await keep(first, 'a');
+    await first.close();
+    const uid = Buffer.from(first.recovered.uid, 'hex');
+    const before = Buffer.from(disk.contents(FAILED));
+    const late = new DeadLetters<TextRecord>({
+      fileSystem: disk,
+      scheduler: new TestClock(),
+      directory: DIRECTORY,
+      uid,
+      codec: textCodec,
+      mayExist: true,
+      bytesMax: 1_000_000,
+      ageMsMax: Number.POSITIVE_INFINITY,
+      closedInOrder: true,
+      verifyHolder: () => Promise.reject(new SessionError('ERR_SESSION_LOST', 'taken over')),
+      quarantine: () => Promise.resolve(),
+      notice: () => undefined,
+    });
+    await assert.rejects(late.keep('late', message('late')), { code: 'ERR_SESSION_LOST' });
+    assert.deepEqual(disk.contents(FAILED), before);
+    await late.close();
+  });
+
   for (const [name, work] of Object.entries(works)) {
     it(`are those of his successor, wherever he ${name}`, async () => {
       for (let stopAt = 1; ; stopAt++) {
