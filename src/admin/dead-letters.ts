@@ -10,6 +10,8 @@ export interface DeadLetterPage {
   deadLetters: DeadLetter[];
   /** To be given as `after` for the next page; undefined: this was the last. */
   next: number | undefined;
+  /** All that there are. */
+  total: { count: number; bytes: number };
 }
 
 /**
@@ -27,7 +29,8 @@ export function listDeadLetters(
     const last = deadLetters.at(-1)?.id;
     // A page may be short because its messages are large.
     const more = last === undefined ? [] : await client.deadLetters(last, 1);
-    return { deadLetters, next: more.length === 0 ? undefined : last };
+    const { deadLetters: count, deadLetterBytes: bytes } = client.statistics();
+    return { deadLetters, next: more.length === 0 ? undefined : last, total: { count, bytes } };
   });
 }
 

@@ -1,5 +1,6 @@
+import type { SessionOpener } from '../client/ports';
 import { SessionClient } from '../client/session-client';
-import { SessionError } from '../errors';
+import { errorCode, SessionError } from '../errors';
 import { sessionDirectoryName } from '../store/safe-name';
 import type { AdminContext, LiveSession } from './context';
 import { unknownSession, unusedSession } from './unknown-session';
@@ -32,12 +33,29 @@ export async function withOpenSession<T>(
   // Names what MQTT cannot carry before anything is looked for.
   sessionDirectoryName(clientId);
   if (!(await context.store.exists(clientId))) throw unknownSession(context, clientId);
-  return withStoredSession(context, clientId, work);
+  const { store } = context;
+  const existing: SessionOpener = { open: (...session) => store.openExisting(...session) };
+  try {
+    return await withClient(context, existing, clientId, work);
+  } catch (error) {
+    // Deleted by somebody else since.
+    if (errorCode(error) === 'ENOENT' && !(await store.exists(clientId))) throw unknownSession(context, clientId);
+    throw error;
+  }
 }
 
 /** As `withOpenSession`, for a client id that no broker node uses; makes the session if there is none. */
-export async function withStoredSession<T>(
-  { store, maxBytes, keepFailedDays }: AdminContext,
+export function withStoredSession<T>(
+  context: AdminContext,
+  clientId: string,
+  work: (client: SessionClient) => Promise<T>,
+): Promise<T> {
+  return withClient(context, context.store, clientId, work);
+}
+
+async function withClient<T>(
+  { maxBytes, keepFailedDays }: AdminContext,
+  store: SessionOpener,
   clientId: string,
   work: (client: SessionClient) => Promise<T>,
 ): Promise<T> {

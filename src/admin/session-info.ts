@@ -6,7 +6,7 @@ import type { HolderIdentity } from '../store/holder-identity';
 import { livingHolder } from '../store/in-use';
 import { nodeFileSystem } from '../store/node-file-system';
 import type { SessionSummary } from '../store/session-summary';
-import type { AdminContext } from './context';
+import type { AdminContext, LiveSession } from './context';
 
 /** One session, as an administrator sees it. Times in milliseconds since the epoch, 0: none. */
 export interface SessionInfo {
@@ -56,6 +56,8 @@ export interface SessionInfo {
   lockedBy?: { host: string; pid: number };
   /** Why it cannot be read or opened: damaged, written by a newer version, locked. */
   error?: { code: string; message: string };
+  /** Why the last connection, or the last attempt to make one, ended; gone as soon as there is a connection. */
+  connectionError?: { code: string; message: string };
 }
 
 /** As in a list of many. */
@@ -82,6 +84,8 @@ export interface SubscriptionInfo {
   /** Wanted by a running node and granted by the broker. */
   active: boolean;
   state: string;
+  /** The SUBACK reason code when the broker refused it. */
+  refusedWith?: number;
 }
 
 /** What is known of a stored session, by its summary and, where this process uses it, by its client. */
@@ -97,15 +101,21 @@ export async function sessionInfo(
   const stored = fromSnapshot(summary, clientId, maxBytes, holder);
   if (assigned.has(clientId)) stored.orphaned = false;
   if (used === undefined) return stored;
-  const { client } = used;
+  const { error: _error, ...known } = stored;
+  return infoOfUsed(summary.isOpen ? known : stored, used, maxBytes);
+}
+
+/** `known` with what the client of a session in use knows better; reads nothing from the disk. */
+export function infoOfUsed({ error, ...known }: SessionInfo, { client }: LiveSession, maxBytes: number): SessionInfo {
+  const { connectionError: _old, ...stored } = known;
   if (client?.state.kind === 'open') return { ...stored, ...fromClient(client, maxBytes) };
   const cause = client?.state.kind === 'opening' ? client.state.error : undefined;
-  const { error: _error, ...known } = stored;
   return {
-    ...known,
+    ...stored,
     status: 'opening',
+    connected: false,
     orphaned: false,
-    ...errorOf(cause ?? (summary.isOpen ? undefined : summary.error)),
+    ...(cause === undefined ? (error === undefined ? {} : { error }) : errorOf(cause)),
   };
 }
 
@@ -174,6 +184,7 @@ function fromClient(client: SessionClient, maxBytes: number): Partial<SessionInf
     deadLetters: { count: deadLetters, bytes: deadLetterBytes },
     subscriptions: client.subscriptions().map(subscriptionInfo),
     paused: client.paused,
+    ...connectionErrorOf(client),
   };
 }
 
@@ -201,13 +212,25 @@ function inflightOf(state: SessionState | undefined): InflightInfo[] {
   }));
 }
 
-function subscriptionInfo({ filter, qos, state }: Subscription): SubscriptionInfo {
-  return { topic: filter, qos, active: state === 'active', state };
+function subscriptionInfo({ filter, qos, state, refusedWith }: Subscription): SubscriptionInfo {
+  return {
+    topic: filter,
+    qos,
+    active: state === 'active',
+    state,
+    ...(refusedWith === undefined ? {} : { refusedWith }),
+  };
 }
 
 /** To a ten-thousandth. */
 function shareOf(bytes: number, maxBytes: number): number {
   return Math.min(1, Math.round((bytes / maxBytes) * 10_000) / 10_000);
+}
+
+function connectionErrorOf({ state }: SessionClient): Pick<SessionInfo, 'connectionError'> {
+  const error = state.kind === 'open' ? state.end?.error : undefined;
+  if (error === undefined) return {};
+  return { connectionError: { code: errorCode(error) ?? 'ERR_UNKNOWN', message: error.message } };
 }
 
 function errorOf(error: Error | undefined): Pick<SessionInfo, 'error'> {

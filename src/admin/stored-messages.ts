@@ -1,11 +1,9 @@
-import type { StoredRecord } from '../client/ports';
+import { queuedMessages as readQueue } from '../client/session-copy';
 import type { QueuedMessage } from '../session/message';
 import { messageSize } from '../session/record-codec';
-import { RecordKind, type SessionRecord } from '../session/records';
+import type { SessionRecord } from '../session/records';
 import { type RecoveredOutbound, Recovery } from '../session/recovery';
 import type { StoredSession } from '../store/stored-session';
-
-const READ_BYTES = 1024 * 1024;
 
 /** A session that nobody has open, as it would be when opened. */
 export interface RecoveredMessages {
@@ -23,23 +21,13 @@ export async function recoverMessages(session: StoredSession<SessionRecord>): Pr
   return { recovery, outbound: recovery.outbound() };
 }
 
-/** The messages of the queue that are still stored, in order, about a megabyte of them in memory at a time. */
+/** The messages of the queue that are still stored, in order, a few hundred kilobytes of them in memory. */
 export async function* queuedMessages(
   session: StoredSession<SessionRecord>,
   { recovery, outbound }: RecoveredMessages,
 ): AsyncGenerator<{ message: QueuedMessage; size: number }> {
-  let after = outbound.queueAfter;
-  for (;;) {
-    const records: StoredRecord<SessionRecord>[] = await session.read(after, READ_BYTES);
-    for (const { sequence, record } of records) {
-      after = sequence;
-      if (record.kind !== RecordKind.Enqueued || !recovery.isStored(sequence)) continue;
-      const { message, enqueuedAt, origin } = record;
-      yield {
-        message: { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) },
-        size: messageSize(message, origin),
-      };
-    }
-    if (records.length === 0) return;
+  const range = { queueAfter: outbound.queueAfter, sequence: session.lastSequence };
+  for await (const message of readQueue(session, range, (sequence) => recovery.isStored(sequence))) {
+    yield { message, size: messageSize(message, message.origin) };
   }
 }

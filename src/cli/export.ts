@@ -22,18 +22,21 @@ export const exportCommand: Command = {
     const target = output === undefined ? standardOutput() : await newFile(output);
     try {
       const offline = { isRequired: true, keepFailedDays: Number.POSITIVE_INFINITY };
-      const { lost } = await withStoragePath(storagePath, offline, (context) =>
-        exportSession(context, clientId, { format, allowLoss: flag('allow-loss') }, target.write),
-      );
+      const { lost, damage } = await withStoragePath(storagePath, offline, async (context, found) => {
+        const options = { format, allowLoss: flag('allow-loss') };
+        const exported = await exportSession(context, clientId, options, target.write);
+        return { lost: exported.lost, damage: [...found, ...(exported.damage ?? [])] };
+      });
       await target.finish();
       if (lost !== undefined && Object.values(lost).some((count) => count > 0))
         tell(`left out: ${JSON.stringify(lost)}`);
-      if (flag('json')) printJson({ clientId, format, output, ...(lost === undefined ? {} : { lost }) });
+      if (damage.length > 0) tell('the session is damaged; what could be read of it was exported.');
+      if (flag('json')) printJson({ clientId, format, output, lost, damage });
+      return damage.length === 0 ? ExitCode.Done : ExitCode.Damaged;
     } catch (error) {
       await target.abandon();
       throw error;
     }
-    return ExitCode.Done;
   },
 };
 

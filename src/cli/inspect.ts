@@ -1,12 +1,14 @@
 import { nodeFileSystem } from '../store/node-file-system';
 import { summarizeAll } from '../store/session-summary';
 import { type Command, ExitCode, print, printJson } from './command';
+import { requireStoragePath } from './offline-store';
 import { describe, reportOf } from './report';
 
 export const inspectCommand: Command = {
   positionals: ['<storage path>', '<client id>'],
   summary: 'one session, as of its last snapshot, with its subscriptions and messages in flight',
   async run({ positionals: [path = '', clientId = ''], flag }) {
+    await requireStoragePath(path);
     const summaries = await summarizeAll(nodeFileSystem, path);
     const summary = summaries.find(({ metadata }) => metadata?.clientId === clientId);
     if (summary?.state === undefined) {

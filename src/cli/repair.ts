@@ -1,7 +1,9 @@
 import * as path from 'node:path';
 import { repairStorage, type SessionRepair } from '../admin/repair/storage';
+import { isDamaged } from '../admin/verification/storage';
 import { nodeFileSystem } from '../store/node-file-system';
 import { type Command, ExitCode, print, printJson, tell } from './command';
+import { requireStoragePath } from './offline-store';
 import { describeVerification } from './verify';
 
 export const repairCommand: Command = {
@@ -12,6 +14,7 @@ export const repairCommand: Command = {
     output: { type: 'string', value: 'path', help: 'the new storage path; default: beside, with the time in its name' },
   },
   async run({ positionals: [storagePath = '', clientId], flag, option }) {
+    await requireStoragePath(storagePath);
     const watching = ({ message }: Error) => tell(`${message} Watching it for half a minute.`);
     const repair = await repairStorage(nodeFileSystem, storagePath, { clientId, watching, output: option('output') });
     const { verification, output, sessions } = repair;
@@ -21,7 +24,7 @@ export const repairCommand: Command = {
       if (output === undefined) print('Nothing to repair; nothing was written.');
       else print('', ...sessions.map(describeRepair), `Written to ${output}; ${storagePath} is as it was.`);
     }
-    return output === undefined ? ExitCode.Done : ExitCode.Damaged;
+    return isDamaged(verification) ? ExitCode.Damaged : ExitCode.Done;
   },
 };
 

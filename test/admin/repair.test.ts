@@ -4,7 +4,11 @@ import * as path from 'node:path';
 import { repairStorage } from '../../src/admin/repair/storage';
 import { isDamaged, verifyStorage } from '../../src/admin/verification/storage';
 import { errorCode } from '../../src/errors';
+import { recordCodec } from '../../src/session/record-codec';
+import { RecordKind } from '../../src/session/records';
+import type { FileSystem } from '../../src/store/file-system';
 import { nodeFileSystem } from '../../src/store/node-file-system';
+import { openSessionStore } from '../../src/store/session-store';
 import { RealSession } from '../formats/real-session';
 import { temporaryDirectory } from '../store/support';
 import {
@@ -14,6 +18,7 @@ import {
   filesOf,
   flipBit,
   forgeSnapshot,
+  makeNewer,
   segmentsOf,
   sessionPath,
   storeDeadLetters,
@@ -66,6 +71,7 @@ describe('repair of stored sessions', () => {
     const open = original.session.openMessages();
     const subscriptions = original.session.subscriptions();
     const { stored } = original.session;
+    const { createdAt } = original.journal.recovered.metadata;
     await original.close();
     forgeSnapshot(sessionPath(storage()), ({ state }) => (state.stored.count += 5));
     const [outcome] = (await repair()).sessions;
@@ -75,6 +81,8 @@ describe('repair of stored sessions', () => {
     assert.equal(await messagesIn(CLIENT_ID), stored.count - 1);
     const copy = await RealSession.open(repaired(), CLIENT_ID);
     assert.deepEqual(copy.session.stored, outcome.kept.messages);
+    assert.equal(copy.journal.recovered.metadata.createdAt, createdAt);
+    assert.equal(copy.journal.recovered.metadata.expiryInterval, 3600);
     assert.deepEqual(copy.session.subscriptions(), subscriptions);
     const essence = (messages: typeof open) =>
       messages
@@ -103,6 +111,77 @@ describe('repair of stored sessions', () => {
     await repair('a/b');
     assert.equal(await messagesIn('a/b'), 2);
   });
+
+  it('copies what a newer version wrote, and repairs nothing because of it', async () => {
+    await storeQueue(storage(), 'newer', 2);
+    await storeQueue(storage(), 'plant', 3);
+    makeNewer(sessionPath(storage(), 'newer'));
+    assert.equal((await repair()).output, undefined);
+    flipBit(segmentsOf(sessionPath(storage(), 'plant'))[0] ?? '', 100);
+    const { sessions } = await repair();
+    assert.deepEqual(
+      sessions.map(({ outcome }) => outcome),
+      ['copied', 'rewritten'],
+    );
+    const before = contentOf(sessionPath(storage(), 'newer'));
+    before.delete('lock');
+    assert.deepEqual(contentOf(path.join(repaired(), path.basename(sessionPath(storage(), 'newer')))), before);
+  });
+
+  it('writes into no part of the damaged path, and gives its name only to what is complete', async () => {
+    await storeQueue(storage(), 'one', 3);
+    await storeQueue(storage(), 'two', 3);
+    for (const clientId of ['one', 'two']) flipBit(segmentsOf(sessionPath(storage(), clientId))[0] ?? '', 100);
+    const before = contentOf(storage());
+    for (const output of [storage(), path.join(storage(), 'repaired'), path.join(sessionPath(storage(), 'one'), 'x')]) {
+      await assert.rejects(repairStorage(nodeFileSystem, storage(), { output }), (error: Error) => {
+        return errorCode(error) === 'ERR_STORE_PATH' && error.message.includes(output);
+      });
+    }
+    assert.deepEqual(contentOf(storage()), before);
+
+    let sessions = 0;
+    const failing: FileSystem = {
+      ...nodeFileSystem,
+      makeDirectory: async (name) => {
+        if (name.includes('unfinished-') && name.includes('~') && ++sessions === 2) {
+          throw Object.assign(new Error('EIO: the disk'), { code: 'EIO' });
+        }
+        return nodeFileSystem.makeDirectory(name);
+      },
+    };
+    await assert.rejects(repairStorage(failing, storage(), { output: repaired() }), /EIO/);
+    assert.equal(fs.existsSync(repaired()), false, 'what is not complete has another name');
+    fs.mkdirSync(repaired());
+    await repair();
+    const { sessions: written } = await verifyStorage(nodeFileSystem, repaired());
+    assert.equal(written.length, 2);
+  });
+
+  it('keeps all dead letters, more than a session takes by default as well', async () => {
+    await storeQueue(storage(), 'plant', 3);
+    const store = await openSessionStore({ path: storage() });
+    const limits = { deadLetterBytes: Number.POSITIVE_INFINITY };
+    const session = await store.open('plant', recordCodec, undefined, limits);
+    const payload = Buffer.alloc(20 * 1024 * 1024);
+    for (let number = 1; number <= 6; number++) {
+      await session.deadLetters.keep(`key ${number}`, {
+        kind: RecordKind.Failed,
+        sequence: number,
+        message: { topic: 'refused', payload, qos: 1, retain: false },
+        enqueuedAt: Date.UTC(2026, 0, 1),
+        failedAt: Date.UTC(2026, 0, 2),
+        reason: 'refused',
+        reasonCode: 0x87,
+      });
+    }
+    await session.close();
+    await store.close();
+    flipBit(segmentsOf(sessionPath(storage(), 'plant'))[0] ?? '', 100);
+    await repair();
+    const { sessions } = await verifyStorage(nodeFileSystem, repaired());
+    assert.equal(sessions[0]?.deadLetters, 6);
+  }).timeout(30_000);
 
   it('tells the client id by what is left of a damaged snapshot', async () => {
     await storeQueue(storage(), 'a/b:c', 2);

@@ -1,6 +1,7 @@
 // Stored sessions of all kinds, and ways to damage them.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { StorageVerification } from '../../src/admin/verification/storage';
 import { decodeMcpsV2, encodeMcpsV2, type McpsV2Snapshot } from '../../src/mcps/v2';
 import { recordCodec } from '../../src/session/record-codec';
@@ -67,6 +68,16 @@ export function forgeSnapshot(directory: string, change: (snapshot: McpsV2Snapsh
   const snapshot = decodeMcpsV2(fs.readFileSync(file));
   change(snapshot);
   fs.writeFileSync(file, encodeMcpsV2(snapshot));
+}
+
+/** Makes a session's snapshot one of a newer version, the checksum of its header included. */
+export function makeNewer(directory: string): void {
+  const [file = ''] = filesOf(directory, '.mcps');
+  const bytes = fs.readFileSync(file);
+  bytes.writeUInt16LE(9, 4);
+  const headerEnd = 28 + bytes.readUInt16LE(26);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, headerEnd)), headerEnd);
+  fs.writeFileSync(file, bytes);
 }
 
 /** What is wrong, one text each. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { isDamaged, verifyStorage } from '../../src/admin/verification/storage';
+import { isDamaged, verdictOf, verifyStorage } from '../../src/admin/verification/storage';
 import { errorCode } from '../../src/errors';
 import { recordCodec } from '../../src/session/record-codec';
+import { systemHolderFacts } from '../../src/store/holder-identity';
+import { encodeLock } from '../../src/store/lock-taking';
 import { nodeFileSystem } from '../../src/store/node-file-system';
 import { openSessionStore } from '../../src/store/session-store';
 import { RealSession } from '../formats/real-session';
@@ -16,12 +18,19 @@ import {
   filesOf,
   flipBit,
   forgeSnapshot,
+  makeNewer,
   segmentsOf,
   sessionPath,
   storeDeadLetters,
   storeQueue,
   storeSession,
 } from './storage-fixture';
+
+/** As a killed process of this machine leaves it. */
+async function lockOfDeadProcess(): Promise<Buffer> {
+  const holder = { ...(await systemHolderFacts.self()), processStart: '1' };
+  return encodeLock({ ...holder, nonce: '0'.repeat(32), beats: false, beat: 0 });
+}
 
 describe('verification of stored sessions', () => {
   const directory = temporaryDirectory();
@@ -140,11 +149,30 @@ describe('verification of stored sessions', () => {
     flipBit(file, content);
     assert.match(complaints(await verify()).join(), /failed\.mcpj is damaged/);
     fs.writeFileSync(file, bytes.subarray(0, -3));
+    assert.match(complaints(await verify()).join(), /failed\.mcpj is damaged/, 'whoever closed it had written it all');
+    const lock = path.join(sessionPath(storage(), 'plant'), 'lock');
+    fs.writeFileSync(lock, await lockOfDeadProcess());
     const cut = await verify();
     assert.deepEqual(complaints(cut), []);
     assert.equal(cut.sessions[0]?.deadLetters, 3);
+    fs.rmSync(lock);
     flipBit(file, 10);
     assert.match(complaints(await verify()).join(), /failed\.mcpj/);
+  });
+
+  it('finds flipped bits wherever they are among dead letters', async () => {
+    await storeQueue(storage(), 'plant', 1);
+    await storeDeadLetters(storage(), 'plant', 3);
+    const file = path.join(sessionPath(storage(), 'plant'), 'failed.mcpj');
+    const { size } = fs.statSync(file);
+    const undetected: number[] = [];
+    for (let at = 0; at < size; at++) {
+      flipBit(file, at);
+      if (!isDamaged(await verify())) undetected.push(at);
+      flipBit(file, at);
+    }
+    assert.deepEqual(undetected, []);
+    assert.deepEqual(complaints(await verify()), []);
   });
 
   it('checks one session when it is asked for one', async () => {
@@ -190,18 +218,11 @@ describe('verification of stored sessions', () => {
   it('goes on with the others when one was written by a newer version', async () => {
     await storeQueue(storage(), 'newer', 1);
     await storeQueue(storage(), 'other', 2);
-    const [file = ''] = filesOf(sessionPath(storage(), 'newer'), '.mcps');
-    const bytes = fs.readFileSync(file);
-    bytes.writeUInt16LE(9, 4);
-    // The header's checksum goes with it, so that this is no damage.
-    const { crc32 } = await import('node:zlib');
-    const headerEnd = 28 + bytes.readUInt16LE(26);
-    assert.ok(headerEnd < bytes.length);
-    bytes.writeUInt32LE(crc32(bytes.subarray(0, headerEnd)), headerEnd);
-    fs.writeFileSync(file, bytes);
+    makeNewer(sessionPath(storage(), 'newer'));
     const verification = await verify();
     assert.equal(verification.sessions.length, 2);
     assert.match(complaints(verification).join(), /newer version/);
+    assert.deepEqual(verification.sessions.map(verdictOf), ['unchecked', 'in order']);
     assert.equal(verification.sessions.find(({ clientId }) => clientId === 'other')?.messages.count, 2);
   });
 

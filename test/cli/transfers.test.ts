@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { decodeMcps } from '../../src/mcps/decode';
-import { CLIENT_ID, contentOf, forgeSnapshot, sessionPath, storeQueue, storeSession } from '../admin/storage-fixture';
+import {
+  CLIENT_ID,
+  contentOf,
+  flipBit,
+  forgeSnapshot,
+  segmentsOf,
+  sessionPath,
+  storeQueue,
+  storeSession,
+} from '../admin/storage-fixture';
 import { temporaryDirectory } from '../store/support';
 import { LibraryProcess } from '../support/library-process';
 import { run } from './run';
@@ -108,6 +117,30 @@ describe('mqtt-sessions export, import and cleanup', () => {
     }
     assert.deepEqual(contentOf(storage()), before);
     assert.ok(!fs.existsSync(path.join(directory(), 'nowhere')));
+  });
+
+  it('says what of a damaged session could not be exported, beside what could', async () => {
+    await storeSession(storage(), 'snapshot');
+    flipBit(segmentsOf(sessionPath(storage()))[2] ?? '', 200);
+    const output = file('damaged.jsonl');
+    const { code, errors, json } = await run('export', storage(), CLIENT_ID, '--output', output, '--json');
+    assert.equal(code, 1, errors);
+    const { damage } = json() as { damage: string[] };
+    assert.match(damage.join(), /\.mcpj is damaged.*records \d+ to \d+ are lost/);
+    assert.match(errors, /what could be read of it was exported/);
+    assert.match(fs.readFileSync(output, 'utf8'), /"type":"end"/);
+  });
+
+  it('names the file that cannot be imported', async () => {
+    const damaged = file('damaged');
+    fs.writeFileSync(damaged, Buffer.from('SPCM\x01\0'));
+    const foreign = file('foreign');
+    fs.writeFileSync(foreign, 'something else');
+    for (const one of [directory(), file('nowhere'), damaged, foreign]) {
+      const { code, errors } = await run('import', storage(), one);
+      assert.equal(code, 2);
+      assert.ok(errors.includes(one), errors);
+    }
   });
 
   it('refuses a session that is in use, naming the process; another one of the path is free', async () => {

@@ -5,6 +5,7 @@ import {
   CLIENT_ID,
   contentOf,
   flipBit,
+  makeNewer,
   segmentsOf,
   sessionPath,
   storeQueue,
@@ -123,6 +124,40 @@ describe('mqtt-sessions verify and repair', () => {
     }
     await storeQueue(storage(), 'other', 1);
     assert.equal((await run('verify', storage(), 'nobody')).code, 2);
+  });
+
+  it('says which path cannot be used, and which one to name', async () => {
+    const nowhere = path.join(directory(), 'nowhere');
+    for (const words of [
+      ['list', nowhere],
+      ['inspect', nowhere, 'plant'],
+      ['verify', nowhere],
+      ['repair', nowhere],
+      ['export', nowhere, 'plant'],
+      ['cleanup', nowhere],
+    ]) {
+      const { code, errors } = await run(...words);
+      assert.equal(code, 2);
+      assert.ok(errors.includes(`The storage path ${nowhere} cannot be read`), errors);
+      assert.match(errors, /Name the folder with the sessions/);
+    }
+    await storeQueue(storage(), 'plant', 1);
+    const { code, errors } = await run('verify', sessionPath(storage(), 'plant'));
+    assert.equal(code, 2, 'not "0 sessions, 0 damaged"');
+    assert.match(errors, /is the directory of one session/);
+  }).timeout(30_000);
+
+  it('does not call damaged what a newer version wrote, and says that it was not checked', async () => {
+    await storeQueue(storage(), 'newer', 1);
+    makeNewer(sessionPath(storage(), 'newer'));
+    const { code, output } = await run('verify', storage());
+    assert.equal(code, 1);
+    assert.match(output, /NOT CHECKED\n.*newer version/);
+    assert.match(output, /: 0 damaged, 1 not checked\./);
+    const repaired = await run('repair', storage());
+    assert.equal(repaired.code, 1);
+    assert.match(repaired.output, /Nothing to repair/);
+    assert.deepEqual(fs.readdirSync(directory()), ['sessions']);
   });
 
   it('explains itself', async () => {

@@ -146,7 +146,7 @@ describe('admin endpoints', () => {
     assert.equal((await act('offline', 'reset-stats')).status, 200);
     assert.equal((await get(of('offline', '/stats'))).json<Record<string, number>>().messagesSent, 0);
     assert.equal((await act('offline', 'disconnect')).status, 200);
-    assert.deepEqual((await get(of('offline', '/failed'))).json(), { deadLetters: [] });
+    assert.deepEqual((await get(of('offline', '/failed'))).json(), { deadLetters: [], total: { count: 0, bytes: 0 } });
     const cleaned = await post(nodeRed.url, '/mqtt-sessions/store/actions/cleanup');
     assert.equal(cleaned.json<{ count: number }>().count, 0);
   });

@@ -62,12 +62,15 @@ describe('permissions of admin endpoints', () => {
   }
 
   const reading: [string, string][] = [
+    ['GET', '/mqtt-sessions/permissions'],
+    ['GET', '/mqtt-sessions/sessions'],
     ['GET', '/mqtt-sessions/stores'],
     ['GET', SESSIONS],
     ['GET', `${SESSIONS}/guarded`],
     ['GET', `${SESSIONS}/guarded/stats`],
   ];
   const writing: [string, string][] = [
+    ['GET', `${SESSIONS}/guarded/messages`],
     ['GET', `${SESSIONS}/guarded/failed`],
     ['GET', `${SESSIONS}/guarded/export?format=jsonl`],
     ['POST', `${SESSIONS}/guarded/actions/pause`],
@@ -88,6 +91,15 @@ describe('permissions of admin endpoints', () => {
     for (const [method, path] of reading) assert.equal(await as(reader, method, path), 200, `${method} ${path}`);
     for (const [method, path] of writing) assert.equal(await as(reader, method, path), 401, `${method} ${path}`);
     assert.equal(await as(reader, 'POST', `${SESSIONS}/guarded/import`), 401);
+  });
+
+  it('tells who asks what is permitted', async () => {
+    const permissions = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      return (await call(nodeRed.url, { path: '/mqtt-sessions/permissions', headers })).json();
+    };
+    assert.deepEqual(await permissions(reader), { read: true, write: false });
+    assert.deepEqual(await permissions(writer), { read: true, write: true });
   });
 
   it('gives no rights to those who have others', async () => {

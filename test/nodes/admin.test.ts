@@ -118,6 +118,22 @@ describe('the admin node', () => {
     await publisher.stop();
   });
 
+  it('takes no client id that is no text for its own session', async () => {
+    flow = await Flow.start(nodes({ autoConnect: false, clientid: 'own' }));
+    flow.input('out', { topic: 'plant/kept', payload: 'x' });
+    await waitFor(() => flow?.status('out')?.queued === 1, { what: 'the queue' });
+    for (const clientId of [{}, ['own'], true, () => 'own']) {
+      const { code, error } = await ask({ action: 'delete', clientId });
+      assert.deepEqual([code, (error as { code: string }).code], [-1, 'ERR_PROPERTY']);
+    }
+    for (const clientId of [7, '  ', ' own']) {
+      const { code, error } = await ask({ action: 'delete', clientId });
+      assert.deepEqual([code, (error as { code: string }).code], [-1, 'ERR_SESSION_UNKNOWN']);
+    }
+    const { info } = (await ask({ action: 'info', clientId: '' })) as unknown as { info: { messages: number } };
+    assert.equal(info.messages, 1);
+  });
+
   it('answers -1 and tells Catch for an unknown action and an unknown client id', async () => {
     flow = await Flow.start(nodes());
     await flow.statusState('in', 'connected');

@@ -33,7 +33,9 @@ export class SessionWriter {
 
   /** @throws as `SessionStore.open`; SessionError `ERR_SESSION_CLOSED` when something is stored under that client id. */
   static async open(store: SessionStore, { clientId, expiryInterval }: SessionMetadata): Promise<SessionWriter> {
-    const session = await store.open(clientId, recordCodec, expiryInterval);
+    // The limits of its store are not known here, and repair pushes nothing out.
+    const limits = { deadLetterBytes: Number.POSITIVE_INFINITY, keepFailedDays: Number.POSITIVE_INFINITY };
+    const session = await store.open(clientId, recordCodec, expiryInterval, limits);
     if (session.recovered.isNew) return new SessionWriter(session);
     await session.close();
     throw new SessionError('ERR_SESSION_CLOSED', `There is a session of "${clientId}" in ${store.path} already.`);
@@ -63,6 +65,8 @@ export class SessionWriter {
   /** Makes everything durable, with `state` as the session's. @throws the error of the disk. */
   async finish(state: SessionState, metadata: SessionMetadata): Promise<void> {
     await this.#settled();
+    // A checkpoint keeps the time of creation that the store knows.
+    if (metadata.createdAt > 0) this.session.recovered.metadata.createdAt = metadata.createdAt;
     await this.session.checkpoint(state, metadata, 1);
     await this.session.close();
   }

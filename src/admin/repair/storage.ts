@@ -1,11 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
-import { errorCode, SessionError } from '../../errors';
+import { SessionError } from '../../errors';
 import type { FileSystem } from '../../store/file-system';
 import { copyFile, ifExists, listWithStatus, readFile } from '../../store/files';
 import { requireNotInUse } from '../../store/in-use';
 import { openSessionStore, type SessionStore } from '../../store/session-store';
 import type { SessionVerification } from '../verification/session';
-import { isDamaged, type StorageVerification, type VerifyOptions, verifyStorage } from '../verification/storage';
+import { type StorageVerification, type VerifyOptions, verdictOf, verifyStorage } from '../verification/storage';
 import { provenClientId } from './proven-client-id';
 import { type RepairedSession, repairSession } from './session';
 
@@ -14,7 +15,7 @@ export interface RepairOptions extends VerifyOptions {
   output?: string | undefined;
 }
 
-/** `copied`: was in order. `rewritten`: what could be proven. `left out`: nothing could be done, `why` says what can. */
+/** `copied`: was in order, or written by a newer version. `rewritten`: what could be proven. `left out`: nothing could be done, `why` says what can. */
 export type SessionRepair = { directory: string; clientId: string } & (
   | { outcome: 'copied' }
   | { outcome: 'rewritten'; kept: RepairedSession }
@@ -33,19 +34,23 @@ const LOCK_FILE = /^lock(\.|$)/;
 
 /**
  * Writes a new storage path with all that can be proven of a damaged one, which is not touched: sessions in order are
- * copied file by file, damaged ones are written anew.
- * @throws as `verifyStorage`; SessionError `ERR_STORE_PATH` when there is something at the output path already.
+ * copied file by file, damaged ones are written anew. It gets its name when it is complete: what an error or a kill leaves
+ * has `.unfinished-` in its name.
+ * @throws as `verifyStorage`; SessionError `ERR_STORE_PATH` when there is something at the output path already, or it is
+ * inside the damaged one.
  */
 export async function repairStorage(
   fileSystem: FileSystem,
   storagePath: string,
   options: RepairOptions = {},
 ): Promise<StorageRepair> {
-  const verification = await verifyStorage(fileSystem, storagePath, options);
-  if (!isDamaged(verification)) return { verification, output: undefined, sessions: [] };
   const output = path.resolve(options.output ?? `${path.resolve(storagePath)}.repaired-${timeStamp()}`);
+  requireOutside(storagePath, output);
+  const verification = await verifyStorage(fileSystem, storagePath, options);
+  if (!needsRepair(verification)) return { verification, output: undefined, sessions: [] };
   await requireEmpty(fileSystem, output);
-  const store = await openSessionStore({ path: output, fileSystem });
+  const unfinished = `${output}.unfinished-${randomBytes(4).toString('hex')}`;
+  const store = await openSessionStore({ path: unfinished, fileSystem });
   const known = await knownClientIds(fileSystem, storagePath);
   const sessions: SessionRepair[] = [];
   try {
@@ -55,13 +60,21 @@ export async function repairStorage(
   } finally {
     await store.close();
   }
-  if (options.clientId === undefined) await copyOtherFiles(fileSystem, verification, output);
+  if (options.clientId === undefined) await copyOtherFiles(fileSystem, verification, unfinished);
   await requireNotInUse(
     fileSystem,
     verification.sessions.map(({ directory }) => directory),
     options.watching,
   );
+  // One that is there is empty; not every system renames over it.
+  await ifExists(fileSystem.removeDirectory(output));
+  await fileSystem.rename(unfinished, output);
+  await fileSystem.syncDirectory(path.dirname(output));
   return { verification, output, sessions };
+}
+
+function needsRepair({ sessions, findings }: StorageVerification): boolean {
+  return [...sessions, { findings }].some((part) => verdictOf(part) === 'damaged');
 }
 
 async function repairOne(
@@ -70,22 +83,17 @@ async function repairOne(
   known: readonly string[],
   store: SessionStore,
 ): Promise<SessionRepair> {
-  if (!findings.some(({ severity }) => severity === 'damage')) {
+  if (verdictOf({ findings }) !== 'damaged') {
     await copySession(fileSystem, directory, store.path);
     return { directory, clientId: told, outcome: 'copied' };
   }
-  try {
-    const clientId = await provenClientId(fileSystem, directory, told === '' ? known : [told, ...known]);
-    if (clientId === undefined) {
-      const why = 'nothing in it tells its client id: name that behind the path';
-      return { directory, clientId: told, outcome: 'left out', why };
-    }
-    const kept = await repairSession(fileSystem, directory, clientId, store);
-    return { directory, clientId, outcome: 'rewritten', kept };
-  } catch (error) {
-    if (errorCode(error) !== 'ERR_SESSION_VERSION') throw error;
-    return { directory, clientId: told, outcome: 'left out', why: (error as Error).message };
+  const clientId = await provenClientId(fileSystem, directory, told === '' ? known : [told, ...known]);
+  if (clientId === undefined) {
+    const why = 'nothing in it tells its client id: name that behind the path';
+    return { directory, clientId: told, outcome: 'left out', why };
   }
+  const kept = await repairSession(fileSystem, directory, clientId, store);
+  return { directory, clientId, outcome: 'rewritten', kept };
 }
 
 /** All files but the lock, which speaks of a process. */
@@ -125,6 +133,19 @@ async function knownClientIds(fileSystem: FileSystem, storagePath: string): Prom
     if (error instanceof SyntaxError) return [];
     throw error;
   }
+}
+
+/** The damaged path is to stay as it is. */
+function requireOutside(storagePath: string, output: string): void {
+  const relative = path.relative(path.resolve(storagePath), output);
+  if (relative.startsWith('..') || path.isAbsolute(relative)) return;
+  throw new SessionError(
+    'ERR_STORE_PATH',
+    `${output} is inside the storage path that is repaired. Name one beside it.`,
+    {
+      details: { path: output },
+    },
+  );
 }
 
 async function requireEmpty(fileSystem: FileSystem, directory: string): Promise<void> {

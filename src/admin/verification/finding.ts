@@ -4,8 +4,8 @@
  */
 export interface Finding {
   severity: 'damage' | 'note';
-  /** Which check found it. */
-  check: 'snapshot' | 'journal' | 'records' | 'state' | 'messages' | 'dead-letters' | 'files';
+  /** Which check found it. `version`: nothing was checked, because a newer version of this package wrote it. */
+  check: 'version' | 'snapshot' | 'journal' | 'records' | 'state' | 'messages' | 'dead-letters' | 'files';
   text: string;
   /** The one file of the storage path that it is about. */
   file?: string;

@@ -29,39 +29,43 @@ export interface SessionVerification {
  * Checks everything of a stored session: the snapshot's sections, every segment, batch and record with its checksum, that
  * no sequence is missing, what recovery makes of it, and that the messages found are those that are counted. Reads only;
  * nobody may have the session open.
+ * @param options.hasOriginal A file that the session is to be migrated from lies in the storage path.
  * @returns undefined when nothing is stored in `directory`.
  * @throws SessionError `ERR_SESSION_VERSION`; the system's errors.
  */
 export async function verifySession(
   fileSystem: FileSystem,
   directory: string,
-  clientId?: string,
+  { clientId, hasOriginal = false }: { clientId?: string | undefined; hasOriginal?: boolean } = {},
 ): Promise<SessionVerification | undefined> {
   const session = await readStoredSession(fileSystem, directory, clientId, recordCodec);
   if (session === undefined) return undefined;
   try {
-    return await verify(session);
+    return await verify(session, await isUnfinishedOpening(fileSystem, session, hasOriginal));
   } finally {
     await session.close();
   }
 }
 
-async function verify(session: StoredSession<SessionRecord>): Promise<SessionVerification> {
+async function verify(session: StoredSession<SessionRecord>, isUnfinished: boolean): Promise<SessionVerification> {
   const { directory, files, snapshot, journal } = session;
   const { metadata, state } = snapshot;
   const findings: Finding[] = [];
   for (const { path: file, error } of files.damaged) {
     findings.push(damage('snapshot', `${file} cannot be read: ${error.message}.`));
   }
-  if (files.snapshot === undefined && files.damaged.length === 0) {
-    findings.push(damage('snapshot', `There is no snapshot in ${directory}.`));
-  }
   if (files.snapshot !== undefined) {
     findings.push(...placeFindings(directory, metadata.clientId), ...stateFindings(state));
   }
-  findings.push(...journal.notices.map((notice) => findingOf('journal', notice)));
-  findings.push(...headerFindings(session));
-  const records = await checkRecords(session, findings);
+  if (isUnfinished) {
+    findings.push(note('snapshot', `There is no snapshot in ${directory}: its first opening did not come to an end.`));
+  } else {
+    if (files.snapshot === undefined && files.damaged.length === 0) {
+      findings.push(damage('snapshot', `There is no snapshot in ${directory}.`));
+    }
+    findings.push(...journal.notices.map((notice) => findingOf('journal', notice)), ...headerFindings(session));
+  }
+  const records = isUnfinished ? 0 : await checkRecords(session, findings);
 
   const recovered = await recoverMessages(session);
   findings.push(...recoveredFindings(recovered.outbound));
@@ -94,6 +98,23 @@ async function verify(session: StoredSession<SessionRecord>): Promise<SessionVer
     segments: journal.choice.backlog.length + journal.choice.scan.length,
     findings,
   };
+}
+
+/**
+ * A first opening that was killed leaves a segment without records and no snapshot. The next one begins anew, and migrates
+ * the original if there is one. A session that was used and has lost its snapshot goes on from somewhere instead.
+ */
+async function isUnfinishedOpening(
+  fileSystem: FileSystem,
+  { directory, files, journal }: StoredSession<SessionRecord>,
+  hasOriginal: boolean,
+): Promise<boolean> {
+  if (files.snapshotPaths.length > 0 || files.hasDeadLetters || journal.records.length > 0) return false;
+  if (hasOriginal) return true;
+  const { choice, damaged } = journal;
+  const beginsAtOne = choice.scan.every(({ header }) => (header?.firstSequence ?? 1) <= 1);
+  const names = await fileSystem.list(directory);
+  return damaged.length === 0 && beginsAtOne && !names.some((name) => name.startsWith('original'));
 }
 
 async function checkRecords(session: StoredSession<SessionRecord>, findings: Finding[]): Promise<number> {

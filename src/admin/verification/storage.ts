@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { SessionError } from '../../errors';
+import { errorCode, SessionError } from '../../errors';
 import { McpsError } from '../../mcps/mcps-error';
 import { decodeMcpsV1, readV1ClientId } from '../../mcps/v1';
 import type { FileSystem } from '../../store/file-system';
@@ -42,9 +42,11 @@ export async function verifyStorage(
   const wanted = clientId === undefined ? undefined : path.join(storagePath, sessionDirectoryName(clientId));
   const directories = wanted === undefined ? all : all.filter((directory) => directory === wanted);
   await requireNotInUse(fileSystem, directories, watching);
+  const originals = await directoriesOfOriginals(fileSystem, storagePath);
   const sessions: SessionVerification[] = [];
   for (const directory of directories) {
-    const verification = await verifyOne(fileSystem, directory, clientId);
+    const hasOriginal = originals.has(path.basename(directory));
+    const verification = await verifyOne(fileSystem, directory, { clientId, hasOriginal });
     if (verification !== undefined) sessions.push(verification);
   }
   await requireNotInUse(fileSystem, directories, watching);
@@ -53,31 +55,38 @@ export async function verifyStorage(
   return { path: storagePath, sessions, findings };
 }
 
-/** Whether anything was found that is not in order. */
+/** Whether anything was found that is not in order, or cannot be checked. */
 export function isDamaged({ sessions, findings }: StorageVerification): boolean {
   return [...sessions, { findings }].some((part) => part.findings.some(({ severity }) => severity === 'damage'));
+}
+
+/** `unchecked`: a newer version of this package wrote it; no reason to think that it is damaged. */
+export function verdictOf({ findings }: Pick<SessionVerification, 'findings'>): 'in order' | 'damaged' | 'unchecked' {
+  const found = findings.filter(({ severity }) => severity === 'damage');
+  if (found.length === 0) return 'in order';
+  return found.every(({ check }) => check === 'version') ? 'unchecked' : 'damaged';
 }
 
 /** A session that cannot be read at all must not keep the others from being checked. */
 async function verifyOne(
   fileSystem: FileSystem,
   directory: string,
-  clientId: string | undefined,
+  options: { clientId: string | undefined; hasOriginal: boolean },
 ): Promise<SessionVerification | undefined> {
   try {
-    return await verifySession(fileSystem, directory, clientId);
+    return await verifySession(fileSystem, directory, options);
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
     return {
       directory,
-      clientId: clientId ?? '',
+      clientId: options.clientId ?? '',
       messages: { count: 0, bytes: 0 },
       inflight: 0,
       subscriptions: 0,
       deadLetters: 0,
       records: 0,
       segments: 0,
-      findings: [damage('snapshot', error.message)],
+      findings: [damage(errorCode(error) === 'ERR_SESSION_VERSION' ? 'version' : 'snapshot', error.message)],
     };
   }
 }
@@ -105,13 +114,32 @@ async function clientIdsFinding(fileSystem: FileSystem, file: string): Promise<F
   }
 }
 
+/** Names of the directories into which files of the original implementation would be migrated. */
+async function directoriesOfOriginals(fileSystem: FileSystem, storagePath: string): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  for (const { name, status } of await listWithStatus(fileSystem, storagePath)) {
+    if (status.kind !== 'file') continue;
+    const clientId = await clientIdOfOriginal(fileSystem, path.join(storagePath, name));
+    if (clientId !== undefined) names.add(sessionDirectoryName(clientId));
+  }
+  return names;
+}
+
+/** Told by the content of the file; undefined: it is another one. */
+async function clientIdOfOriginal(fileSystem: FileSystem, file: string): Promise<string | undefined> {
+  const head = await ifExists(readStart(fileSystem, file, HEAD_BYTES));
+  return head === undefined ? undefined : readV1ClientId(head);
+}
+
 /** A session that the original implementation left and that has not been opened yet; told by its content. */
 async function originalFinding(fileSystem: FileSystem, file: string): Promise<Finding | undefined> {
-  const head = await ifExists(readStart(fileSystem, file, HEAD_BYTES));
-  const clientId = head === undefined ? undefined : readV1ClientId(head);
+  const clientId = await clientIdOfOriginal(fileSystem, file);
   if (clientId === undefined) return undefined;
   try {
-    const { inflight, subscriptions } = decodeMcpsV1(await readFile(fileSystem, file));
+    const bytes = await ifExists(readFile(fileSystem, file));
+    // Migrated meanwhile by the process that opens its session.
+    if (bytes === undefined) return undefined;
+    const { inflight, subscriptions } = decodeMcpsV1(bytes);
     const content = `${inflight.length} messages and ${subscriptions.length} subscriptions of ${JSON.stringify(clientId)}`;
     return note('files', `${file} holds ${content}, taken over when that session is opened.`, file);
   } catch (error) {
