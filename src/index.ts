@@ -8,13 +8,21 @@ export { acknowledge } from './admin/acknowledge';
 export type { AcknowledgementOutcome, AcknowledgementReference } from './client/acknowledgement-reference';
 export type { UnacknowledgedReport } from './client/manual-acknowledgements';
 export type { ClientEnvironment, SessionClientOptions } from './client/options';
+export type { DeadLetterLimits } from './client/ports';
 export type { Acknowledgement, PublishObserver } from './client/publish-observers';
+export type { PurgedCounts } from './client/purges';
 export type { AcknowledgementMode, MessageHandler, ReceivedMessage } from './client/router';
-export type { ClientState, DiscardedMessage, SessionClientEvents } from './client/session-client';
+export type {
+  ClientState,
+  DeadLetter,
+  DiscardedMessage,
+  OpenMessage,
+  SessionClientEvents,
+} from './client/session-client';
 export { SessionClient } from './client/session-client';
 export type { SessionCopy } from './client/session-copy';
-export type { ClientStatistics } from './client/statistics';
-export { assertTopicFilter, assertTopicName, matchesFilter } from './client/topics';
+export type { ClientCounts, ClientGauges, ClientStatistics } from './client/statistics';
+export { assertTopicFilter, assertTopicName } from './client/topics';
 export type { ConnectionEnd, ConnectionOptions, WillMessage } from './connection/types';
 export type { SessionErrorCode } from './errors';
 export { errorCode, SessionError } from './errors';
@@ -24,9 +32,13 @@ export type { McpsErrorCode } from './mcps/mcps-error';
 export { McpsError } from './mcps/mcps-error';
 export type { McpsV1InflightMessage, McpsV1Session, McpsV1Subscription } from './mcps/v1';
 export { encodeMcpsV1 } from './mcps/v1';
+export type { FailureReason } from './session/failure';
 export type { Message, MessageOrigin, MessageProperties, QoS, QueuedMessage } from './session/message';
 export type { Subscription } from './session/state';
 export type { SubscriptionRequest } from './session/subscriptions';
+export { matchesFilter } from './session/topics';
+export type { CleanUpOptions, CleanUpResult, ExpiredSession, Removal } from './store/clean-up';
+export type { CleanUpUser } from './store/clean-up-timer';
 export type { SessionStoreOptions } from './store/session-store';
 export { openSessionStore, SessionStore } from './store/session-store';
 export type { Adoption } from './transfer/adopt';

@@ -70,6 +70,7 @@ export class DeadLetters {
    */
   replay(ids?: readonly number[]): Promise<number> {
     return this.#inTurn(async () => {
+      await this.#finish();
       let replayed = 0;
       for await (const page of this.#pages(ids)) {
         const { done, failure } = await this.#replayPage(page);
@@ -84,6 +85,7 @@ export class DeadLetters {
   /** Removes dead letters (without `ids`: all that there are now) for good. @returns how many. */
   discard(ids?: readonly number[]): Promise<number> {
     return this.#inTurn(async () => {
+      await this.#finish();
       let removed = 0;
       for await (const page of this.#pages(ids)) {
         removed += await this.session.file().remove(page.map(({ id }) => id));
@@ -94,17 +96,20 @@ export class DeadLetters {
 
   /** What a replay had enqueued when the process ended is removed. To be called when the session is opened. */
   finishReplay(): Promise<void> {
-    return this.#inTurn(async () => {
-      const transfer = this.session.transfers().find(({ source }) => source === SOURCE);
-      if (transfer === undefined) return;
-      await this.session.save();
-      const isEnqueued = (id: number) => transfer.enqueued.some(({ first, last }) => first <= id && id <= last);
-      for await (const page of this.#pages(undefined)) {
-        const done = page.map(({ id }) => id).filter(isEnqueued);
-        if (done.length > 0) await this.session.file().remove(done);
-      }
-      this.session.endTransfer(SOURCE);
-    });
+    return this.#inTurn(() => this.#finish());
+  }
+
+  /** Removes what an earlier replay has enqueued, and could not remove: to be done before its source is forgotten. */
+  async #finish(): Promise<void> {
+    const transfer = this.session.transfers().find(({ source }) => source === SOURCE);
+    if (transfer === undefined) return;
+    await this.session.save();
+    const isEnqueued = (id: number) => transfer.enqueued.some(({ first, last }) => first <= id && id <= last);
+    for await (const page of this.#pages(undefined)) {
+      const done = page.map(({ id }) => id).filter(isEnqueued);
+      if (done.length > 0) await this.session.file().remove(done);
+    }
+    this.session.endTransfer(SOURCE);
   }
 
   async #replayPage(page: readonly DeadLetter[]): Promise<{ done: number; failure?: Error }> {

@@ -1,6 +1,6 @@
 import type { Connect, ConnectionOptions, WillMessage } from '../connection/types';
 import type { Scheduler } from '../scheduler';
-import type { SessionOptions } from '../session/session';
+import type { SessionOptions } from '../session/options';
 import type { DeadLetterLimits, SessionOpener } from './ports';
 
 export interface SessionClientOptions {
@@ -57,12 +57,6 @@ export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 export const INBOUND_RECEIVE_MAXIMUM = 1_000;
 /** Session Expiry Interval of a session that the broker keeps for ever (3.1.2.11.2 of MQTT 5.0). */
 export const NEVER_EXPIRES = 0xffff_ffff;
-/** How long the close message may take to be answered before the connection is ended all the same. */
-export const GOODBYE_MS = 2_000;
-/** Bounds of how often the time of the last access is written down while a session that may expire is open. */
-export const ACCESS_NOTED_MIN_MS = 60_000;
-export const ACCESS_NOTED_MAX_MS = 3_600_000;
-
 /** What the session needs of the options, with defaults. */
 export function sessionOptions(options: SessionClientOptions): SessionOptions {
   return {

@@ -1,5 +1,5 @@
 import { openConnection } from '../connection/connection';
-import type { ConnackDetails, ConnectionEnd } from '../connection/types';
+import type { ConnackDetails, ConnectionEnd, ConnectionOptions } from '../connection/types';
 import { SessionError } from '../errors';
 import { systemScheduler } from '../scheduler';
 import type { Report } from '../session/effects';
@@ -11,25 +11,25 @@ import type { Recovery } from '../session/recovery';
 import { Session } from '../session/session';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
+import { isSharedFilter } from '../session/topics';
+import { AccessNotes } from './access-notes';
 import type { AcknowledgementOutcome, AcknowledgementReference } from './acknowledgement-reference';
+import { sessionClosed, stillOpening, unanswered } from './client-errors';
 import { ClientEmitter, type ClientState } from './client-events';
 import { isClosedByPeer } from './closed-by-peer';
+import { brokerAddress, connectionOptions } from './connection-options';
 import { type DeadLetter, DeadLetters } from './dead-letters';
 import { Deliveries } from './deliveries';
 import { DrainWatch } from './drain-watch';
 import { EarlyPublishes } from './early-publishes';
+import { Goodbye } from './goodbye';
 import { Link } from './link';
 import { assertMessage } from './message-check';
 import { SessionOpening } from './opening';
 import {
-  ACCESS_NOTED_MAX_MS,
-  ACCESS_NOTED_MIN_MS,
   type ClientEnvironment,
   DEFAULT_MAX_RECONNECT_DELAY_MS,
   deadLetterLimits,
-  GOODBYE_MS,
-  INBOUND_RECEIVE_MAXIMUM,
-  NEVER_EXPIRES,
   type SessionClientOptions,
   sessionOptions,
 } from './options';
@@ -42,7 +42,7 @@ import type { SessionCopy } from './session-copy';
 import { SessionLoop } from './session-loop';
 import { type ClientStatistics, Statistics } from './statistics';
 import { Subscribers } from './subscribers';
-import { assertTopicFilter, isSharedFilter } from './topics';
+import { assertTopicFilter } from './topics';
 
 export type { ClientState, DiscardedMessage, SessionClientEvents } from './client-events';
 export type { DeadLetter } from './dead-letters';
@@ -79,6 +79,8 @@ export class SessionClient extends ClientEmitter {
   readonly #deliveries: Deliveries;
   readonly #deadLetters: DeadLetters;
   readonly #drainWatch: DrainWatch;
+  readonly #accessNotes: AccessNotes;
+  readonly #goodbye: Goodbye;
   #journal: SessionJournal<SessionRecord> | undefined;
   #loop: SessionLoop | undefined;
   #lastState: ClientState = { kind: 'closed' };
@@ -89,15 +91,19 @@ export class SessionClient extends ClientEmitter {
   #closing: Promise<void> | undefined;
   #wantsConnection = false;
   #wantsPause: boolean | undefined;
-  #goodbye: Promise<void> | undefined;
   #lastEnd: ConnectionEnd | undefined;
   /** A session that was lost is giving back its files. */
   #givingBack: Promise<void> | undefined;
-  #cancelAccess: (() => void) | undefined;
 
-  /** @throws SessionError `ERR_TOPIC` or `ERR_PAYLOAD` for a birth or close message that cannot be published. */
+  /**
+   * @throws SessionError `ERR_TOPIC` or `ERR_PAYLOAD` for a birth or close message that cannot be published,
+   * `ERR_CLIENT_ID` for an empty client id: the broker would choose one, and no session could be kept under it
+   * (MQTT-3.1.3-7 (3.1.1)).
+   */
   constructor(options: SessionClientOptions) {
     super();
+    if (options.clientId === '')
+      throw new SessionError('ERR_CLIENT_ID', 'A session needs a client id; this one is empty.');
     if (options.birth !== undefined) assertMessage(options.birth);
     if (options.close !== undefined) assertMessage(options.close);
     this.clientId = options.clientId;
@@ -136,6 +142,10 @@ export class SessionClient extends ClientEmitter {
       options.maxReconnectDelayMs ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     );
     this.#drainWatch = new DrainWatch(this.#environment.scheduler);
+    this.#goodbye = new Goodbye(this.#environment.scheduler);
+    this.#accessNotes = new AccessNotes(this.#environment.scheduler, () => {
+      this.#loop?.checkpoint().catch((error: Error) => this.tell('storeError', error));
+    });
     this.#deadLetters = new DeadLetters({
       file: () => this.#openJournal().deadLetters,
       transfer: (message, from) => this.transfer(message, from),
@@ -258,7 +268,11 @@ export class SessionClient extends ClientEmitter {
       const observer: PublishObserver =
         until === 'stored'
           ? { stored: () => resolve(undefined), failed: reject }
-          : { acknowledged: resolve, failed: reject, unanswered: (cause) => reject(this.#unanswered(message, cause)) };
+          : {
+              acknowledged: resolve,
+              failed: reject,
+              unanswered: (cause) => reject(unanswered(this.clientId, message.topic, cause)),
+            };
       this.enqueue(message, observer, origin);
     });
   }
@@ -274,15 +288,10 @@ export class SessionClient extends ClientEmitter {
       this.#loop.publish(message, origin, observer);
       return;
     }
-    if (this.#wasClosed && !this.#wanted) throw this.#closedError();
+    if (this.#wasClosed && !this.#wanted) throw sessionClosed(this.clientId);
     if (this.#lastState.kind === 'opening' && this.#lastState.error !== undefined) throw this.#lastState.error;
     if (this.#early.add(message, origin, observer)) return;
-    throw new SessionError(
-      'ERR_STORE_BUSY',
-      `The session "${this.clientId}" is still being opened, and ${this.#early.count} messages wait for it already. ` +
-        'Publish more slowly until it is open.',
-      { details: { clientId: this.clientId, count: this.#early.count } },
-    );
+    throw stillOpening(this.clientId, this.#early.count);
   }
 
   /**
@@ -454,7 +463,7 @@ export class SessionClient extends ClientEmitter {
 
   /** Makes a snapshot now. @throws SessionError `ERR_SESSION_CLOSED`, or the store's error. */
   async save(): Promise<void> {
-    if (this.#loop === undefined) throw this.#closedError();
+    if (this.#loop === undefined) throw sessionClosed(this.clientId);
     await this.#loop.checkpoint();
   }
 
@@ -472,16 +481,7 @@ export class SessionClient extends ClientEmitter {
     const { close } = this.#options;
     if (close === undefined || this.#loop === undefined || !this.connected) return Promise.resolve();
     const loop = this.#loop;
-    this.#goodbye ??= new Promise<void>((resolve) => {
-      const cancel = this.#environment.scheduler.after(GOODBYE_MS, resolve, true);
-      void loop.sayGoodbye(close).then(() => {
-        cancel();
-        resolve();
-      });
-    }).finally(() => {
-      this.#goodbye = undefined;
-    });
-    return this.#goodbye;
+    return this.#goodbye.say(close, (message) => loop.sayGoodbye(message));
   }
 
   #begin(): Promise<void> {
@@ -503,8 +503,8 @@ export class SessionClient extends ClientEmitter {
 
   async #shutDown(): Promise<void> {
     this.#wasClosed = true;
-    this.#cancelAccess?.();
-    const closed = this.#closedError();
+    this.#accessNotes.end();
+    const closed = sessionClosed(this.clientId);
     this.#early.fail(closed);
     this.#drainWatch.end();
     await this.#opening.stop();
@@ -561,7 +561,7 @@ export class SessionClient extends ClientEmitter {
       this.calls,
     );
     this.#loop = loop;
-    this.#keepFromExpiring(expiryInterval);
+    this.#accessNotes.begin(expiryInterval);
     this.#stateChanged();
     for (const notice of notices) this.tell('notice', notice);
     this.#deliveries.attach(loop);
@@ -573,23 +573,11 @@ export class SessionClient extends ClientEmitter {
     this.#connectIfWanted();
   }
 
-  /** The time of the last access is kept in snapshots: one is made now and then, so that an open session never expires. */
-  #keepFromExpiring(expiryInterval: number): void {
-    if (expiryInterval === 0) return;
-    const delayMs = Math.min(Math.max(expiryInterval * 250, ACCESS_NOTED_MIN_MS), ACCESS_NOTED_MAX_MS);
-    this.#cancelAccess = this.#environment.scheduler.after(delayMs, () => {
-      const loop = this.#loop;
-      if (loop === undefined) return;
-      loop.checkpoint().catch((error: Error) => this.tell('storeError', error));
-      this.#keepFromExpiring(expiryInterval);
-    });
-  }
-
   /** Another process has taken the session over: stop at once, and wait for our turn. */
   #lost(loop: SessionLoop, error: Error): void {
     const journal = this.#journal;
     if (this.#loop !== loop) return;
-    this.#cancelAccess?.();
+    this.#accessNotes.end();
     this.#detach();
     void this.#link.stop({ force: true });
     const givingBack = journal
@@ -616,7 +604,16 @@ export class SessionClient extends ClientEmitter {
   }
 
   #up(limits: ConnectionLimits, connack: ConnackDetails): void {
-    this.#loop?.connected({ address: this.#address(), limits }, this.#options.birth);
+    const { connection, birth } = this.#options;
+    const to = { address: brokerAddress(connection.url), limits };
+    if (limits.cleanStart && !connection.clean) {
+      // A session that lasts is begun by the next connection: this one ends its own in 3.1.1 (MQTT-3.1.2-6).
+      this.#loop?.startedClean(to);
+      this.#link.proven();
+      this.#link.drop({ kind: 'ended', reasonString: 'session-cleared' });
+      return;
+    }
+    this.#loop?.connected(to, birth);
     this.tell('connected', limits, connack);
   }
 
@@ -635,48 +632,21 @@ export class SessionClient extends ClientEmitter {
     this.tell('report', report);
   }
 
-  #unanswered({ topic }: Message, cause: Error): SessionError {
-    return new SessionError(
-      'ERR_SESSION_CLOSED',
-      `The message for topic "${topic}" is stored, but "${this.clientId}" ended before the broker acknowledged it. ` +
-        'It is delivered when the session is open again.',
-      { cause, details: { clientId: this.clientId, topic, stored: true } },
-    );
-  }
-
   #openLoop(): SessionLoop {
-    if (this.#loop === undefined) throw this.#closedError();
+    if (this.#loop === undefined) throw sessionClosed(this.clientId);
     return this.#loop;
   }
 
   #openJournal(): SessionJournal<SessionRecord> {
-    if (this.#journal === undefined) throw this.#closedError();
+    if (this.#journal === undefined) throw sessionClosed(this.clientId);
     return this.#journal;
   }
 
-  #closedError(): SessionError {
-    return new SessionError('ERR_SESSION_CLOSED', `The session "${this.clientId}" is not open.`, {
-      details: { clientId: this.clientId },
-    });
-  }
-
-  /** Where the protocol state belongs: the URL without credentials and query. */
-  #address(): string {
-    const { url } = this.#options.connection;
-    return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1').replace(/[?#].*$/, '');
-  }
-
-  #connectionOptions() {
+  #connectionOptions(): ConnectionOptions {
     const { connection } = this.#options;
-    if (connection.protocolVersion !== 5) return { ...connection, clientId: this.clientId };
-    const properties: Record<string, unknown> = { receiveMaximum: INBOUND_RECEIVE_MAXIMUM };
-    // Without it an MQTT 5 broker ends the session with the connection (3.1.2.11.2 of 5.0).
-    if (!connection.clean) {
-      const expiryInterval = this.#journal?.recovered.metadata.expiryInterval ?? 0;
-      properties.sessionExpiryInterval = expiryInterval > 0 ? expiryInterval : NEVER_EXPIRES;
-    }
-    Object.assign(properties, connection.properties);
-    return { ...connection, properties, clientId: this.clientId };
+    const clean = connection.clean || this.#loop?.session.needsCleanStart === true;
+    const expiryInterval = this.#journal?.recovered.metadata.expiryInterval ?? 0;
+    return connectionOptions({ ...connection, clean }, this.clientId, expiryInterval);
   }
 
   #stateChanged(): void {

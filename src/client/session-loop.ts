@@ -1,9 +1,10 @@
 import type { Scheduler } from '../scheduler';
+import type { ConnectedTo } from '../session/continuity';
 import type { Delivery } from '../session/effects';
 import type { Message, MessageOrigin } from '../session/message';
 import type { InboundPacket } from '../session/packets';
 import type { MessageSource, SessionRecord } from '../session/records';
-import type { ConnectedTo, Session } from '../session/session';
+import type { Session } from '../session/session';
 import type { SessionMetadata } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
 import { Checkpoints } from './checkpoints';
@@ -219,6 +220,13 @@ export class SessionLoop {
     this.session.connected(to, this.scheduler.now());
     if (birth !== undefined) this.session.publishDirectly('birth', birth);
     this.#tick();
+    this.#run();
+  }
+
+  /** See `Session.startedClean`. */
+  startedClean(to: ConnectedTo): void {
+    if (this.#isOver) return;
+    this.session.startedClean(to, this.scheduler.now());
     this.#run();
   }
 

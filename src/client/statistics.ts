@@ -57,7 +57,7 @@ export interface ClientCounts {
 
 /** What is there now. Times (`...At`) in whole milliseconds since the epoch, 0: never, or none. */
 export interface ClientGauges {
-  /** Stored and not sent on yet. */
+  /** Stored and not sent on yet, those that are to become dead letters included. */
   queuedMessages: number;
   queuedBytes: number;
   /** Sent, or about to be, and not acknowledged to the end. */
@@ -67,6 +67,10 @@ export interface ClientGauges {
   oldestEnqueuedAt: number;
   deadLetters: number;
   deadLetterBytes: number;
+  /** Given up and not dead letters yet; more than a few for longer: the file of dead letters cannot be written. */
+  failingMessages: number;
+  /** Messages go out one at a time, to find the one that makes the broker end connections. */
+  isProbing: boolean;
   /** Size of the journal's segments. */
   journalBytes: number;
   lastConnectAt: number;
@@ -230,6 +234,8 @@ export class Statistics {
       oldestEnqueuedAt: Math.trunc(session?.oldest?.enqueuedAt ?? 0),
       deadLetters: deadLetters?.count ?? 0,
       deadLetterBytes: deadLetters?.bytes ?? 0,
+      failingMessages: session?.failing ?? 0,
+      isProbing: session?.isProbing ?? false,
       journalBytes: journal?.statistics().journalBytes ?? 0,
       lastConnectAt: Math.trunc(counters.lastConnectAt),
       lastDisconnectAt: Math.trunc(counters.lastDisconnectAt),

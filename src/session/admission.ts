@@ -53,7 +53,7 @@ export class Admission {
         return;
       }
       if (isNew) this.rate.take();
-      this.#enter(next, qos);
+      this.#enter(next, qos, now);
       this.ledger.taken(next);
       this.line.publish(next);
     }
@@ -65,7 +65,7 @@ export class Admission {
     return (holder === undefined || holder === outbound) && this.window.admits(outbound.size, qos);
   }
 
-  #enter(outbound: OutboundMessage, qos: QoS): void {
+  #enter(outbound: OutboundMessage, qos: QoS, now: number): void {
     if (qos === 0) {
       // Once its removal is recorded a message is sent without a handshake, whatever the next broker would take.
       if (!outbound.removed) {
@@ -86,6 +86,7 @@ export class Admission {
     this.ledger.open.set(outbound.packetId, outbound);
     if (qos === 2 && !outbound.sent && !outbound.cleared && this.#mayHold(outbound)) {
       outbound.phase = 'clearing';
+      this.poison.sent(outbound.message.sequence, qos, now);
       this.effects.push({ type: 'send', packet: { cmd: 'pubrel', messageId: outbound.packetId } });
     }
   }

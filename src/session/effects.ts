@@ -73,6 +73,8 @@ export type CloseReason =
 export type Report =
   | { kind: 'session-lost'; requeued: number; discarded: number }
   | { kind: 'session-adopted' }
+  /** The adopted session could not be used: it was thrown away at the broker, with what it had for us. */
+  | { kind: 'session-cleared' }
   /** The flow is to acknowledge so many messages that no more are taken; the broker keeps the rest. */
   | { kind: 'inbound-full'; messages: number; bytes: number }
   | { kind: 'session-expired'; expiryInterval: number }

@@ -8,7 +8,7 @@ import { isReleased, type OutboundMessage, openState, outboundFrom } from './out
 import { OutboundQueue } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
 import type { AcknowledgementProperties } from './packets';
-import { Purge } from './purge';
+import { Purge, type PurgeDone } from './purge';
 import type { RecordLog } from './record-log';
 import { RecordKind } from './records';
 import type { RecoveredOutbound } from './recovery';
@@ -110,8 +110,9 @@ export class OutboundLedger {
   /** The next message to be sent, if it may leave the queue. */
   next(): OutboundMessage | undefined {
     const first = this.front.peek();
+    if (this.#purge.isPending && (first === undefined || isUnsent(first))) return undefined;
     if (first !== undefined) return first;
-    const ready = this.#purge.isPending ? undefined : this.queue.peek();
+    const ready = this.queue.peek();
     return ready === undefined ? undefined : outboundFrom(ready);
   }
 
@@ -233,18 +234,8 @@ export class OutboundLedger {
 
   /** Removes all that the present session of the broker has not been sent; `purged` answers when that is durable. */
   purge(): void {
-    const unsent: OutboundMessage[] = [];
-    const rest: OutboundMessage[] = [];
-    for (const outbound of this.front) (outbound.sent || outbound.removed ? rest : unsent).push(outbound);
-    this.refillFront(rest);
-    if (unsent.length > 0) {
-      let record = 0;
-      for (const outbound of unsent) record = this.complete(outbound);
-      const watched = unsent.flatMap(({ message: { sequence } }) => (this.#watched.delete(sequence) ? [sequence] : []));
-      this.#purge.done({ ...this.#sizes(unsent), watched }, record);
-    }
     this.#purge.request(this.queue.last);
-    this.#purgeQueue();
+    this.#purgeUnsent();
   }
 
   // What the disk says.
@@ -252,7 +243,7 @@ export class OutboundLedger {
   durable(): void {
     this.mark.durable(this.log.durable);
     this.queue.retryLoad();
-    this.#purgeQueue();
+    this.#purgeUnsent();
     this.#purge.tell(this.log.durable);
   }
 
@@ -279,7 +270,7 @@ export class OutboundLedger {
     this.mark.reappended(durable, appended);
     this.failed.reappended(durable, appended);
     this.#purge.storeFailed(durable, appended);
-    this.#purgeQueue();
+    this.#purgeUnsent();
   }
 
   /** The outbound part of a snapshot. `inline`: open messages go into it, so that their segments can be freed. */
@@ -301,28 +292,49 @@ export class OutboundLedger {
     } satisfies Partial<SessionState>;
   }
 
-  /** Nothing above `#takenUpTo` is ever completed: it moves with the range. */
-  #purgeQueue(): void {
+  /** Removes what a purge is for, when all of that is durable. */
+  #purgeUnsent(): void {
     const due = this.#purge.take(this.log.durable);
     if (due === undefined) return;
-    const { upTo, behind } = due;
+    const front = this.#purgeFront();
+    const queue = this.#purgeQueue(due.upTo, due.behind);
+    this.#purge.done({
+      count: front.count + queue.count,
+      bytes: front.bytes + queue.bytes,
+      watched: [...front.watched, ...queue.watched],
+      record: Math.max(front.record, queue.record),
+    });
+    this.#purge.tell(this.log.durable);
+  }
+
+  #purgeFront(): PurgeDone {
+    const unsent = [...this.front].filter(isUnsent);
+    this.refillFront([...this.front].filter((outbound) => !isUnsent(outbound)));
+    let record = 0;
+    for (const outbound of unsent) {
+      // It may have had a place in the window of the last connection.
+      if (this.open.get(outbound.packetId) === outbound) this.open.delete(outbound.packetId);
+      record = this.complete(outbound);
+    }
+    const sequences = unsent.map(({ message }) => message.sequence);
+    return { ...this.#sizes(unsent), watched: sequences.filter((sequence) => this.#watched.delete(sequence)), record };
+  }
+
+  /** Nothing above `#takenUpTo` is ever completed: it moves with the range. */
+  #purgeQueue(upTo: number, behind: { count: number; bytes: number }): PurgeDone {
     const away = this.#sizes(this.#away());
     const count = this.#stored.count - away.count - behind.count;
     const bytes = this.#stored.bytes - away.bytes - behind.bytes;
     const first = this.#takenUpTo + 1;
-    const watched: number[] = [];
-    let record = 0;
-    if (count > 0 && first <= upTo) {
-      for (const sequence of this.#watched) if (first <= sequence && sequence <= upTo) watched.push(sequence);
-      for (const sequence of watched) this.#watched.delete(sequence);
-      this.#stored.count -= count;
-      this.#stored.bytes -= bytes;
-      record = this.log.append({ kind: RecordKind.Completed, first, last: upTo, count, bytes });
-      this.queue.removeUpTo(upTo);
-      this.#takenUpTo = upTo;
-    }
-    this.#purge.done({ count, bytes, watched }, record);
-    this.#purge.tell(this.log.durable);
+    if (count <= 0 || first > upTo) return { count: 0, bytes: 0, watched: [], record: 0 };
+    const watched = [...this.#watched].filter((sequence) => first <= sequence && sequence <= upTo);
+    for (const sequence of watched) this.#watched.delete(sequence);
+    this.#stored.count -= count;
+    this.#stored.bytes -= bytes;
+    const record = this.log.append({ kind: RecordKind.Completed, first, last: upTo, count, bytes });
+    this.queue.removeUpTo(upTo);
+    this.#takenUpTo = upTo;
+    return { count, bytes, watched, record };
   }
 
   #discard(outbound: OutboundMessage, why: Omit<Failure, 'reason' | 'failedAt'> & { reason: DiscardReason }): void {
@@ -352,4 +364,9 @@ export class OutboundLedger {
     const away = this.#sizes(this.#away());
     this.#stored = { count: this.queue.readyCount + away.count, bytes: this.queue.readyBytes + away.bytes };
   }
+}
+
+/** The present session of the broker has not been sent it, and is not about to be. */
+function isUnsent({ sent, removed }: OutboundMessage): boolean {
+  return !sent && !removed;
 }

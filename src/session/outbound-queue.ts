@@ -48,6 +48,10 @@ export class OutboundQueue {
     return this.tailOnDisk && this.#durableAtLoad >= this.#last;
   }
 
+  get isFrontOnDisk(): boolean {
+    return this.tailOnDisk && this.#ready.length === 0;
+  }
+
   get readyCount(): number {
     return this.#ready.length;
   }

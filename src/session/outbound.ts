@@ -39,6 +39,8 @@ export class Outbound {
   /** PUBRELs of an earlier connection go out before any PUBLISH. */
   #resuming = false;
   #congested = false;
+  /** The broker ends the connection when an identifier is cleared. */
+  #refusesClearing = false;
   /** When an acknowledgement last came, or the window was last empty. */
   #quietSince = 0;
 
@@ -90,6 +92,11 @@ export class Outbound {
     return this.#poison.isProbing;
   }
 
+  /** Only a clean start gets on: the broker ends the connection when an identifier of its session is cleared. */
+  get needsCleanStart(): boolean {
+    return this.#refusesClearing;
+  }
+
   /** Whether a QoS 0 message may go out right now, past the queue. */
   get takesQoS0(): boolean {
     return this.#limits !== undefined && !this.#congested && !this.paused && !this.#poison.isProbing;
@@ -102,6 +109,11 @@ export class Outbound {
 
   get windowLimit(): number {
     return this.#window.limit;
+  }
+
+  /** The next messages of the queue are to be read before they can be sent or dropped. */
+  get isFrontOnDisk(): boolean {
+    return this.#ledger.queue.isFrontOnDisk;
   }
 
   /** By a message that is open, or by one given up that the broker may hold. */
@@ -174,6 +186,8 @@ export class Outbound {
     this.#limits = undefined;
     const poisoned = this.#poison.disconnected(closedByPeer, this.#window.used, now);
     if (closedByPeer) this.#window.closedByPeer(now);
+    const isClearing = [...this.#ledger.open.values()].some(({ phase }) => phase === 'clearing');
+    if (poisoned !== undefined && isClearing) this.#refusesClearing = true;
     const again = new Map<number, OutboundMessage>();
     for (const outbound of this.#ledger.open.values()) {
       outbound.windowBytes = -1;
@@ -183,7 +197,7 @@ export class Outbound {
     }
     for (const outbound of this.#line.clear()) again.set(outbound.message.sequence, outbound);
     for (const outbound of this.#ledger.front) again.set(outbound.message.sequence, outbound);
-    const poison = poisoned === undefined ? undefined : again.get(poisoned);
+    const poison = poisoned === undefined || isClearing ? undefined : again.get(poisoned);
     if (poison !== undefined) again.delete(poison.message.sequence);
     this.#ledger.refillFront(again.values());
     // Whether the broker keeps a QoS 2 message that it never answered is not known.
@@ -192,6 +206,7 @@ export class Outbound {
 
   /** `lostRecord` must be durable before any of what was open is sent. */
   sessionLost(policy: 'republish' | 'discard', lostRecord: number, now: number) {
+    this.#refusesClearing = false;
     return this.#ledger.sessionLost(policy, lostRecord, now);
   }
 

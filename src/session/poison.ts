@@ -13,7 +13,7 @@ const STRIKES = 3;
  *
  * Connections that the peer ends with messages open and not one acknowledged lead to probing: the next connection stands
  * quiet before one message alone is sent. A close right after it is a strike; three in a row on the same message, and it
- * is poison. Flapping links and crashing brokers must not cost good messages: a close at any other time proves that it is
+ * is poison (or, if it is the PUBREL before it, the broker does not let identifiers be cleared). Flapping links and crashing brokers must not cost good messages: a close at any other time proves that it is
  * not the message, and any acknowledgement ends the suspicion.
  */
 export class PoisonWatch {
@@ -49,7 +49,7 @@ export class PoisonWatch {
     return now - (qos === 0 ? this.#connectedAt : this.#quietSince) >= QUIET_MS;
   }
 
-  /** PUBLISH went out. A message at QoS 0 leaves the queue by that; what comes behind it waits again. */
+  /** PUBLISH went out, or the PUBREL that clears its identifier before. A message at QoS 0 leaves the queue by that; what comes behind it waits again. */
   sent(sequence: number, qos: QoS, now: number): void {
     if (qos === 0) this.#quietSince = now;
     else this.#probe ??= { sequence, sentAt: now };

@@ -1,11 +1,13 @@
 import type { Effect } from './effects';
 
 /** What was removed. */
-export interface Purged {
+export interface PurgeDone {
   count: number;
   bytes: number;
   /** Those of them whose publisher waits for the acknowledgement. */
   watched: number[];
+  /** The record that says so; 0: there was nothing to remove. */
+  record: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export class Purge {
   /** Enqueued since the request. */
   #behind = { count: 0, bytes: 0 };
   /** Done; told when this record is durable. */
-  #done: (Purged & { record: number }) | undefined;
+  #done: PurgeDone | undefined;
 
   constructor(private readonly effects: Effect[]) {}
 
@@ -46,14 +48,14 @@ export class Purge {
     return { upTo, behind: this.#behind };
   }
 
-  /** `record`: the one that removes them; 0: there was nothing to remove. */
-  done({ count, bytes, watched }: Purged, record: number): void {
+  /** Joined with what an earlier purge has not told yet. */
+  done({ count, bytes, watched, record }: PurgeDone): void {
     const before = this.#done ?? { record: 0, count: 0, bytes: 0, watched: [] };
     this.#done = {
-      record: Math.max(record, before.record),
       count: before.count + count,
       bytes: before.bytes + bytes,
       watched: [...before.watched, ...watched],
+      record: Math.max(record, before.record),
     };
   }
 

@@ -1,5 +1,13 @@
 import type { Effect } from './effects';
-import { RecordKind, type SessionRecord } from './records';
+import { messageSize } from './record-codec';
+import { type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
+
+/** A message that could not be stored. */
+export interface RejectedMessage {
+  sequence: number;
+  size: number;
+  record: EnqueuedRecord;
+}
 
 type RangeRecord = Extract<SessionRecord, { first: number }>;
 
@@ -71,10 +79,27 @@ export class RecordLog {
     this.#run = undefined;
   }
 
-  /** Sequences above the last durable one are taken back: the store kept none of those records. */
-  rewind(): void {
-    this.#run = undefined;
+  /**
+   * The journal kept none of `records`, and was not even given those that are still effects: the sequences above the last
+   * durable one are taken back, and all but messages is appended again.
+   * @returns the messages, with the sequence that each of them had.
+   */
+  storeFailed(records: readonly { sequence: number; record: SessionRecord }[]): RejectedMessage[] {
+    this.flush();
+    const failed = [...records];
+    const others: Effect[] = [];
+    for (const effect of this.effects) {
+      if (effect.type === 'append') failed.push(effect);
+      else others.push(effect);
+    }
+    this.effects.splice(0, this.effects.length, ...others);
     this.sequence = this.durable;
+    const rejected: RejectedMessage[] = [];
+    for (const { sequence, record } of failed) {
+      if (record.kind !== RecordKind.Enqueued) this.append(record);
+      else rejected.push({ sequence, size: messageSize(record.message, record.origin), record });
+    }
+    return rejected;
   }
 
   #begin(record: RangeRecord | Extract<SessionRecord, { identifiers: number[] }>): number {

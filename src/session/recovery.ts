@@ -4,7 +4,7 @@ import type { OutboundMessage } from './outbound-message';
 import { LOAD_BYTES } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
 import { messageSize } from './record-codec';
-import { RecordKind, type SessionRecord } from './records';
+import { type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
 import type { OpenMessageState, SessionState, Subscription } from './state';
 import { Transfers } from './transfers';
 
@@ -135,6 +135,15 @@ export class Recovery {
     }
   }
 
+  /** The messages among records of the queue that are read later; `keep` is false for what is no longer stored. */
+  queued(records: readonly SequencedRecord[]): { message: QueuedMessage; size: number; keep: boolean }[] {
+    return records.flatMap(({ sequence, record }) => {
+      if (record.kind !== RecordKind.Enqueued) return [];
+      const size = messageSize(record.message, record.origin);
+      return [{ message: queuedMessage(sequence, record), size, keep: this.isStored(sequence) }];
+    });
+  }
+
   /** Whether a queued message read later is still stored. */
   isStored(sequence: number): boolean {
     return rangeOf(this.#completed, sequence) === undefined;
@@ -252,15 +261,14 @@ export class Recovery {
     this.#wanted.sort((one, other) => one - other);
   }
 
-  #take(sequence: number, record: Extract<SessionRecord, { kind: typeof RecordKind.Enqueued }>): void {
-    const { message, enqueuedAt, origin } = record;
-    const queued: QueuedMessage = { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) };
+  #take(sequence: number, record: EnqueuedRecord): void {
+    const queued = queuedMessage(sequence, record);
     if (sequence <= this.#queueAfter) {
       if (this.#open.has(sequence)) this.#messages.set(sequence, queued);
     } else if (sequence <= this.#takenUpTo) {
       if (this.isStored(sequence)) this.#messages.set(sequence, queued);
     } else if (sequence > this.#readUpTo && this.#wantedAt >= this.#wanted.length) {
-      const size = messageSize(message, origin);
+      const size = messageSize(record.message, record.origin);
       this.#ready.push({ message: queued, size, keep: this.isStored(sequence) });
     }
   }
@@ -300,6 +308,10 @@ export class Recovery {
       },
     ];
   }
+}
+
+function queuedMessage(sequence: number, { message, enqueuedAt, origin }: EnqueuedRecord): QueuedMessage {
+  return { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) };
 }
 
 function merged(ranges: Range[]): Range[] {

@@ -1,65 +1,21 @@
+import { type ConnectedTo, Continuity } from './continuity';
 import { DirectPublish } from './direct-publish';
-import type { CloseReason, Effect } from './effects';
+import type { Effect } from './effects';
 import { Inbound } from './inbound';
+import { Intake, type PublishOutcome } from './intake';
 import type { Message, MessageOrigin, QueuedMessage } from './message';
+import type { SessionOptions } from './options';
 import { Outbound } from './outbound';
-import { type OutboundMessage, publishPacketSize } from './outbound-message';
-import { identifierOf, MESSAGE_IDENTIFIERS } from './packet-identifiers';
-import type { ConnectionLimits, InboundPacket } from './packets';
-import { messageSize } from './record-codec';
+import type { OutboundMessage } from './outbound-message';
+import { OverdueWatch } from './overdue';
+import type { InboundPacket } from './packets';
 import { RecordLog } from './record-log';
-import { type EnqueuedRecord, type MessageSource, RecordKind, type SessionRecord } from './records';
+import { type MessageSource, RecordKind, type SessionRecord } from './records';
 import type { Recovery } from './recovery';
 import type { SessionState, Subscription, TransferState } from './state';
 import { type SubscriptionRequest, Subscriptions } from './subscriptions';
 import type { Transfers } from './transfers';
-
-/** Without any acknowledgement for this long while messages are open, the connection is closed. */
-const OVERDUE_MS = 30_000;
-const OVERDUE_MAX_MS = 600_000;
-
-export interface SessionOptions {
-  /** At most this many unacknowledged PUBLISH, whatever the broker allows. */
-  maxInflight: number;
-  /** Bytes of stored messages (their records); beyond, `whenFull` decides. */
-  maxBytes: number;
-  whenFull: 'reject' | 'dropOldest';
-  /** What becomes of unacknowledged messages when the broker lost its session. */
-  onSessionLost: 'republish' | 'discard';
-  /** Messages that are given up become dead letters (`keepFailed`, `failedKept`) before they are gone. */
-  keepFailed: boolean;
-  /** Messages a second that leave the queue; re-sends and acknowledgements are not held back. 0: no limit. */
-  maxSendRate: number;
-  /** What we announce to an MQTT 5 broker. */
-  receiveMaximum: number;
-}
-
-export interface ConnectedTo {
-  /** Address of the broker, without credentials: protocol state belongs to one broker. */
-  address: string;
-  limits: ConnectionLimits;
-}
-
-export interface SessionCounters {
-  /** Connections closed because acknowledgements were overdue. */
-  overdue: number;
-}
-
-interface RejectedMessage {
-  sequence: number;
-  size: number;
-  record: EnqueuedRecord;
-}
-
-/**
- * What a publish became. `stored`: in the queue under this sequence; durable as soon as that record is. `duplicate`: this
- * message of its source was enqueued before; `pending`: but that is not durable yet, so it may still be rejected.
- */
-export type PublishOutcome =
-  | { kind: 'stored'; sequence: number }
-  | { kind: 'sent' }
-  | { kind: 'full' }
-  | { kind: 'duplicate'; pending: boolean };
+import { durableView } from './view';
 
 /**
  * One MQTT session of a client: everything that outlives a connection, and the rules for it (4.1 of MQTT 3.1.1 and 5.0).
@@ -85,8 +41,8 @@ export type PublishOutcome =
  * PUBACK and PUBCOMP that come in wait for nothing: a lost Completed record costs at most one legal re-send.
  */
 export class Session {
-  /** Since this object was made. */
-  readonly counters: SessionCounters = { overdue: 0 };
+  /** Since this object was made. `overdue`: connections closed because acknowledgements were. */
+  readonly counters = { overdue: 0 };
   readonly #effects: Effect[] = [];
   readonly #log: RecordLog;
   readonly #outbound: Outbound;
@@ -94,19 +50,15 @@ export class Session {
   readonly #subscriptions: Subscriptions;
   readonly #direct: DirectPublish;
   readonly #transfers: Transfers;
+  readonly #continuity: Continuity;
+  readonly #intake: Intake;
+  readonly #overdue = new OverdueWatch();
   readonly #recovery: Recovery;
-  readonly #options: SessionOptions;
-  #broker: string;
-  #limits: ConnectionLimits | undefined;
-  #overdueMs = OVERDUE_MS;
-  /** We have asked for the end of the present connection. */
-  #closing = false;
+  #isConnected = false;
 
   /** `recovery` must have nothing left to read. */
   constructor(recovery: Recovery, options: SessionOptions, now: number) {
     this.#recovery = recovery;
-    this.#options = options;
-    this.#broker = recovery.broker;
     this.#log = new RecordLog(recovery.sequence, this.#effects);
     this.#outbound = new Outbound(recovery.outbound(), options, this.#log, this.#effects, now);
     this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
@@ -114,6 +66,9 @@ export class Session {
     this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects, inUse);
     this.#direct = new DirectPublish(this.#effects, this.#outbound);
     this.#transfers = recovery.transfers;
+    const parts = { outbound: this.#outbound, inbound: this.#inbound, subscriptions: this.#subscriptions };
+    this.#continuity = new Continuity(recovery.broker, parts, this.#log, this.#effects, options.onSessionLost);
+    this.#intake = new Intake(this.#outbound, this.#transfers, this.#log, this.#effects, options);
   }
 
   // What is there.
@@ -125,7 +80,7 @@ export class Session {
 
   /** Address of the broker that the protocol state belongs to; empty: none yet. */
   get broker(): string {
-    return this.#broker;
+    return this.#continuity.broker;
   }
 
   get inflight(): number {
@@ -172,6 +127,14 @@ export class Session {
     return this.#outbound.isProbing;
   }
 
+  /**
+   * The next connection is to be made with a clean start, and ended at once: the broker has a session of which we know
+   * nothing, and ends the connection when an identifier is cleared, so that no QoS 2 message can be sent in it.
+   */
+  get needsCleanStart(): boolean {
+    return this.#outbound.needsCleanStart;
+  }
+
   openMessages(): readonly OutboundMessage[] {
     return [...this.#outbound.openMessages()];
   }
@@ -210,57 +173,26 @@ export class Session {
     now: number,
     source?: MessageSource,
   ): PublishOutcome {
-    if (source !== undefined) this.#transfers.check(source);
-    if (source !== undefined && this.#transfers.has(source)) {
-      return { kind: 'duplicate', pending: this.#transfers.isPending(source) };
-    }
-    if (source === undefined && message.qos === 0 && this.#sendAtOnce(message)) return { kind: 'sent' };
-    const size = messageSize(message, origin);
-    if (!this.#makeRoom(size, source !== undefined)) return { kind: 'full' };
-    this.#skipReserved();
-    const sequence = this.#log.append({
-      kind: RecordKind.Enqueued,
-      message,
-      enqueuedAt: now,
-      ...(origin === undefined ? {} : { origin }),
-      ...(source === undefined ? {} : { source }),
-    });
-    if (source !== undefined) this.#transfers.add(source, sequence);
-    const queued: QueuedMessage = {
-      topic: message.topic,
-      payload: message.payload,
-      qos: message.qos,
-      retain: message.retain,
-      sequence,
-      enqueuedAt: now,
-    };
-    if (message.properties !== undefined) queued.properties = message.properties;
-    if (origin !== undefined) queued.origin = origin;
-    this.#outbound.enqueue(queued, size, watched);
-    return { kind: 'stored', sequence };
+    return this.#intake.publish(message, origin, watched, now, source);
   }
 
   /** CONNACK with success. */
-  connected({ address, limits }: ConnectedTo, now: number): void {
-    this.#limits = limits;
-    this.#closing = false;
-    const known = this.#broker !== '';
-    const sameBroker = this.#broker === address;
-    const lost = limits.cleanStart || limits.sessionPresent === false || (known && !sameBroker);
-    if (lost) this.#sessionLost(limits.cleanStart ? 'republish' : this.#options.onSessionLost, now);
-    if (known && !sameBroker) this.#outbound.forgetBroker();
-    if (!sameBroker) this.#log.append({ kind: RecordKind.Broker, address });
-    // 3.2.2-4 (5.0) would have us close: but what the broker still queues for this client id is not thrown away.
-    // A 3.1 broker does not say; it may hold one just as well.
-    if (limits.sessionPresent !== false && !limits.cleanStart && !sameBroker) {
-      this.#adopt(0);
-      this.#effects.push({ type: 'report', report: { kind: 'session-adopted' } });
-    }
-    this.#broker = address;
+  connected(to: ConnectedTo, now: number): void {
+    const { limits } = to;
+    this.#isConnected = true;
+    this.#overdue.connected();
+    this.#intake.connected(limits);
+    this.#continuity.connected(to, now);
     this.#outbound.connected(limits, now);
     this.#inbound.connected(limits);
     this.#subscriptions.connected(limits);
     this.#direct.connected(limits);
+  }
+
+  /** CONNACK to the clean start that `needsCleanStart` asked for. Nothing is sent on that connection. */
+  startedClean(to: ConnectedTo, now: number): void {
+    this.#continuity.connected(to, now);
+    this.#effects.push({ type: 'report', report: { kind: 'session-cleared' } });
   }
 
   /**
@@ -268,11 +200,7 @@ export class Session {
    * broker may still hold is adopted. Queued messages stay.
    */
   expire(now: number): void {
-    if (this.#broker === '') return;
-    this.#sessionLost(this.#options.onSessionLost, now);
-    this.#subscriptions.expire();
-    this.#broker = '';
-    this.#log.append({ kind: RecordKind.Broker, address: '' });
+    this.#continuity.expire(now);
   }
 
   /**
@@ -281,9 +209,7 @@ export class Session {
    * was lost, which would swallow a new message.
    */
   distrustIdentifiers(): void {
-    // A stored message keeps its identifier: what the broker may hold under it is the same message.
-    this.#adopt(this.#log.sequence);
-    this.#inbound.forgetReceived();
+    this.#continuity.distrustIdentifiers();
   }
 
   /** A birth or close message: sent at once on the live connection, never stored, never re-sent. */
@@ -293,8 +219,9 @@ export class Session {
 
   /** The connection ended. `closedByPeer`: neither we nor our half of the network ended it. */
   disconnected(closedByPeer: boolean, now: number): void {
-    if (this.#limits === undefined) return;
-    this.#limits = undefined;
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    this.#intake.disconnected();
     this.#outbound.disconnected(closedByPeer, now);
     this.#inbound.disconnected();
     this.#subscriptions.disconnected();
@@ -314,7 +241,7 @@ export class Session {
       case 'pubrec':
       case 'pubcomp':
         if (this.#direct.acknowledged(packet)) return;
-        this.#adaptOverdue(now);
+        this.#overdue.acknowledged(this.#outbound.overdueFor(now));
         if (!this.#outbound.acknowledged(packet, now)) this.#unexpected(packet);
         return;
       case 'suback':
@@ -355,22 +282,8 @@ export class Session {
 
   /** The journal kept none of `records`: messages among them are rejected, all else is appended again. */
   storeFailed(error: Error, records: readonly { sequence: number; record: SessionRecord }[]): void {
-    this.#log.flush();
-    const failed = [...records];
-    const others: Effect[] = [];
-    for (const effect of this.#effects) {
-      if (effect.type === 'append')
-        failed.push(effect); // not even given to the journal yet
-      else others.push(effect);
-    }
-    this.#effects.splice(0, this.#effects.length, ...others);
-    this.#log.rewind();
+    const rejected = this.#log.storeFailed(records);
     this.#transfers.storeFailed();
-    const rejected: RejectedMessage[] = [];
-    for (const { sequence, record } of failed) {
-      if (record.kind !== RecordKind.Enqueued) this.#log.append(record);
-      else rejected.push({ sequence, size: messageSize(record.message, record.origin), record });
-    }
     for (const { sequence, record } of rejected) {
       const origin = record.origin === undefined ? {} : { origin: record.origin };
       this.#effects.push({ type: 'rejected', sequence, ...origin, error });
@@ -382,15 +295,8 @@ export class Session {
 
   /** Messages of the queue that a `load` effect asked for. Empty: none (yet). */
   loaded(records: readonly { sequence: number; record: SessionRecord }[]): void {
-    this.#outbound.loaded(
-      records.flatMap(({ sequence, record }) => {
-        if (record.kind !== RecordKind.Enqueued) return [];
-        const { message, enqueuedAt, origin } = record;
-        const queued: QueuedMessage = { ...message, sequence, enqueuedAt };
-        if (origin !== undefined) queued.origin = origin;
-        return [{ message: queued, size: messageSize(message, origin), keep: this.#recovery.isStored(sequence) }];
-      }),
-    );
+    this.#outbound.loaded(this.#recovery.queued(records));
+    this.#intake.loaded();
   }
 
   /** A `load` effect could not be carried out; the session asks again at its next input. */
@@ -450,11 +356,9 @@ export class Session {
 
   /** Time passes; to be called about once a second while connected. */
   tick(now: number): void {
-    if (this.#closing || this.#outbound.overdueFor(now) < this.#overdueMs) return;
-    this.#closing = true;
+    if (!this.#overdue.isDue(this.#outbound.overdueFor(now))) return;
     this.counters.overdue += 1;
-    this.#overdueMs = Math.min(this.#overdueMs * 2, OVERDUE_MAX_MS);
-    this.#close('acknowledgement-overdue', 0);
+    this.#effects.push({ type: 'close', reason: 'acknowledgement-overdue', reasonCode: 0 });
   }
 
   // Outputs.
@@ -474,7 +378,7 @@ export class Session {
       ...this.#outbound.snapshot(inline),
       received: this.#inbound.received,
       subscriptions: this.#subscriptions.all(),
-      broker: this.#broker,
+      broker: this.#continuity.broker,
       transfers: this.#transfers.state,
     };
   }
@@ -484,78 +388,11 @@ export class Session {
    * journal, above `queueAfter` and up to `sequence`.
    */
   view(): SessionState {
-    const { durable } = this.#log;
-    const messages = this.#outbound.takenMessages();
-    const state = this.snapshot(false);
-    const open = state.open.flatMap((entry) => {
-      const message = messages.get(entry.sequence);
-      return message === undefined || entry.sequence > durable ? [] : [{ ...entry, message }];
-    });
-    return { ...state, open, sequence: durable };
-  }
-
-  /** QoS 0 bypasses the queue while connected, as long as the stream takes it. */
-  #sendAtOnce(message: Message): boolean {
-    const limits = this.#limits;
-    if (limits === undefined || !this.#outbound.takesQoS0) return false;
-    if (message.retain && !limits.retainAvailable) return false;
-    const packetSize = publishPacketSize(message);
-    if (limits.maximumPacketSize !== undefined && packetSize > limits.maximumPacketSize) return false;
-    const { topic, payload, retain } = message;
-    const properties =
-      limits.protocolVersion === 5 && message.properties !== undefined ? { properties: message.properties } : {};
-    this.#effects.push({
-      type: 'send',
-      packet: { cmd: 'publish', topic, payload, qos: 0, retain, dup: false, ...properties },
-    });
-    return true;
-  }
-
-  /** The broker may hold something under these identifiers: no message gets such a sequence. */
-  #skipReserved(): void {
-    while (this.#outbound.isReserved(identifierOf(this.#log.sequence + 1))) {
-      this.#log.append({ kind: RecordKind.Paused, paused: this.paused });
-    }
-  }
-
-  #makeRoom(size: number, isTransfer: boolean): boolean {
-    const { maxBytes, whenFull } = this.#options;
-    if (this.#outbound.stored.bytes + size <= maxBytes) return true;
-    if (whenFull === 'reject' || isTransfer || size > maxBytes) return false;
-    const count = this.#outbound.dropOldest(size, maxBytes);
-    if (count > 0) this.#effects.push({ type: 'report', report: { kind: 'dropped-oldest', count } });
-    return this.#outbound.stored.bytes + size <= maxBytes;
-  }
-
-  #sessionLost(policy: 'republish' | 'discard', now: number): void {
-    const record = this.#log.append({ kind: RecordKind.SessionLost });
-    this.#inbound.sessionLost();
-    this.#subscriptions.sessionLost(record);
-    const counts = this.#outbound.sessionLost(policy, record, now);
-    if (counts.requeued + counts.discarded > 0) {
-      this.#effects.push({ type: 'report', report: { kind: 'session-lost', ...counts } });
-    }
-  }
-
-  /** Messages above `from` are concerned. */
-  #adopt(from: number): void {
-    const until = this.#log.sequence + MESSAGE_IDENTIFIERS;
-    this.#log.append({ kind: RecordKind.Adopted, until });
-    this.#outbound.adopt(from, until);
-  }
-
-  /** A slow link that does deliver must not be closed again and again: the limit follows what was seen. */
-  #adaptOverdue(now: number): void {
-    const took = this.#outbound.overdueFor(now);
-    this.#overdueMs = Math.min(Math.max(OVERDUE_MS, took * 2, this.#overdueMs * 0.9), OVERDUE_MAX_MS);
+    return durableView(this.snapshot(false), this.#outbound.takenMessages(), this.#log.durable);
   }
 
   #unexpected(packet: Exclude<InboundPacket, { cmd: 'publish' }>): void {
     const { cmd, messageId } = packet;
     this.#effects.push({ type: 'report', report: { kind: 'unexpected-packet', packet: cmd, messageId } });
-  }
-
-  #close(reason: CloseReason, reasonCode: number): void {
-    this.#effects.push({ type: 'close', reason, reasonCode });
   }
 }

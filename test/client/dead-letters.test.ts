@@ -142,6 +142,63 @@ describe('dead letters', () => {
     assert.equal(second.stored.count, 3);
   });
 
+  it('are one each, though the process died before their removal from the queue was recorded', async () => {
+    const url = broker().url;
+    const disk = new MemoryDisk(1);
+    const first = await bed.openClient({ store: await bed.storeOn(disk), url, protocolVersion: 5 });
+    let died: MemoryDisk | undefined;
+    first.on('discarded', () => {
+      died ??= disk.crash('power', 7);
+    });
+    await giveUp(first, numbers(1));
+    await connect(first);
+    const crashed = await waitFor(() => died, { what: 'a dead letter' });
+    // Its disk answers no more, so this does not end; the connection does.
+    void first.disconnect({ force: true });
+    bed.abandon(first);
+    const second = await bed.openClient({ store: await bed.storeOn(crashed), url, protocolVersion: 5 });
+    await drained(second);
+    assert.deepEqual(await payloadsOf(second), numbers(1));
+  });
+
+  it('that were sent again are not lost by a power cut, whatever the durability of the store', async () => {
+    const url = broker().url;
+    const disk = new MemoryDisk(1);
+    const store = await bed.storeOn(disk, { durability: 'os' });
+    const first = await bed.openClient({ store, url, protocolVersion: 5 });
+    await giveUp(first, numbers(2));
+    await connect(first);
+    await drained(first);
+    await first.disconnect();
+    assert.equal(await first.replayDeadLetters(), 2);
+    assert.deepEqual(await first.deadLetters(), []);
+    // What of the writes without a sync survives is chance.
+    const crashes = Array.from({ length: 8 }, (_, seed) => disk.crash('power', seed));
+    bed.abandon(first);
+    for (const crashed of crashes) {
+      const second = await bed.openClient({ store: await bed.storeOn(crashed), url, protocolVersion: 5 });
+      assert.equal(second.stored.count, 2);
+    }
+  });
+
+  it('are sent once though they could not be removed, and others were sent again after that', async () => {
+    const disk = new TestDisk(1);
+    const client = await bed.openClient({ store: await bed.storeOn(disk), url: broker().url, protocolVersion: 5 });
+    await giveUp(client, numbers(3));
+    await connect(client);
+    await drained(client);
+    await client.disconnect();
+    const ids = (await client.deadLetters()).map(({ id }) => id);
+    const end = disk.fail({ operation: 'write', code: 'EIO', path: /failed\.mcpj/ });
+    await assert.rejects(client.replayDeadLetters(ids.slice(0, 1)), { code: 'EIO' });
+    end();
+    assert.equal(client.stored.count, 1, 'it is in the queue');
+    assert.equal(await client.replayDeadLetters(ids.slice(1, 2)), 1);
+    assert.deepEqual(await payloadsOf(client), ['3']);
+    await client.replayDeadLetters();
+    assert.equal(client.stored.count, 3);
+  });
+
   it('wait for a disk that cannot write them, hold nothing up, and are told then', async () => {
     const disk = new TestDisk(1);
     const store = await bed.storeOn(disk);

@@ -3,6 +3,35 @@ import { ManualScheduler } from '../support/manual-scheduler';
 import { waitFor } from '../support/wait';
 import { Bed, message, mosquitto } from './bed';
 
+describe('a client whose messages are not acknowledged', () => {
+  const bed = new Bed();
+  const broker = mosquitto();
+
+  for (const endedBy of ['us', 'the peer'] as const) {
+    it(`suspects ${endedBy === 'us' ? 'none' : 'one'} of them when ${endedBy} ended the connections`, async () => {
+      const proxy = await bed.proxy(broker());
+      let sent = 0;
+      proxy.onPacket((direction, { cmd }) => {
+        if (direction !== 'toBroker' || cmd !== 'publish') return 'forward';
+        sent += 1;
+        return endedBy === 'us' ? 'drop' : 'cut';
+      });
+      const client = await bed.openClient({ url: proxy.url, maxReconnectDelayMs: 1 });
+      await client.publish(message('a'));
+      for (let times = 1; times <= 3; times++) {
+        assert.equal(client.statistics().isProbing, false);
+        client.connect();
+        await waitFor(() => sent === times, { what: 'the message' });
+        await (endedBy === 'us'
+          ? client.disconnect({ force: true })
+          : waitFor(() => !client.connected, { what: 'the end' }));
+        await client.disconnect();
+      }
+      assert.equal(client.statistics().isProbing, endedBy === 'the peer');
+    });
+  }
+});
+
 describe('a message at which the broker ends the connection (node-red 3367)', () => {
   const bed = new Bed();
   const broker = mosquitto();

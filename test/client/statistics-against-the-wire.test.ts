@@ -64,6 +64,8 @@ describe('statistics, against what a proxy in between saw:', function () {
         }
         await drained(client);
         await waitFor(() => client.statistics().delivered === 30, { what: 'all messages back' });
+        // What comes in behind DISCONNECT is not read any more.
+        await waitFor(() => wire.completed === 10, { what: 'the end of all handshakes' });
         await client.close();
 
         const statistics = client.statistics();

@@ -12,6 +12,8 @@ export class Wire {
   };
   /** CONNACK with success that went on to the client. */
   accepted = 0;
+  /** PUBCOMP of the client. */
+  completed = 0;
   /** PUBACK or PUBREC with a reason code of a refusal. */
   refusals = 0;
   /** May keep a packet from going on; it is counted all the same when it is the client's. */
@@ -39,6 +41,7 @@ export class Wire {
       if (packet.dup) this.publishes[direction].dup += 1;
     }
     if (packet.cmd === 'connack' && (packet.reasonCode ?? packet.returnCode) === 0) this.accepted += 1;
+    if (packet.cmd === 'pubcomp' && direction === 'toBroker') this.completed += 1;
     if ((packet.cmd === 'puback' || packet.cmd === 'pubrec') && (packet.reasonCode ?? 0) >= 0x80) this.refusals += 1;
   }
 }

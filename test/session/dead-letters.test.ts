@@ -191,6 +191,8 @@ describe('session: a message given up becomes a dead letter', () => {
     harness.connect(limits5());
     const bad = harness.publish(1, 'bad');
     harness.autoDurable = false;
+    // Not kept either: the decision is recorded again under a lower sequence.
+    for (let index = 0; index < 3; index++) harness.publish(1, 'rejected');
     harness.receive(puback(bad, 0x97));
     harness.fail();
     assert.deepEqual(harness.of('keepFailed'), []);
@@ -216,6 +218,48 @@ describe('session: a message given up becomes a dead letter', () => {
     harness.run();
     assert.deepEqual(payloads(harness.takePackets()), ['last']);
     assert.equal(harness.session.stored.count, 1);
+  });
+
+  it('only when it is stored: what the store rejects is none, and its sequence goes to another message', () => {
+    const harness = new Harness();
+    harness.connect(limits5({ maximumPacketSize: 20 }));
+    harness.autoDurable = false;
+    harness.publish(1, 'far too large for this broker');
+    harness.fail();
+    const sequence = harness.publish(1, 'good');
+    harness.sync();
+    assert.deepEqual([harness.deadLetters, harness.session.stored.count], [[], 1]);
+    assert.deepEqual(payloads(harness.takePackets()), ['good']);
+    for (const process of [harness, harness.restart()]) {
+      process.connect(limits5({ sessionPresent: true, maximumPacketSize: 20 }));
+      process.sync();
+      process.takePackets();
+      process.receive(puback(sequence));
+      assert.deepEqual([process.deadLetters, process.session.stored.count], [[], 0]);
+    }
+  });
+
+  it('that the broker may hold at QoS 2 keeps its identifier, over a restart, until the session ends', () => {
+    const harness = new Harness();
+    harness.connect(limits5());
+    const sequence = harness.publish(2, 'sent, not answered');
+    harness.disconnect();
+    const small = { sessionPresent: true, maximumPacketSize: 10 };
+    harness.connect(limits5(small));
+    assert.deepEqual(
+      harness.deadLetters.map(({ reason }) => reason),
+      ['packet-too-large'],
+    );
+    harness.checkpoint(false);
+    for (const process of [harness, harness.restart()]) {
+      assert.deepEqual(process.session.snapshot(false).reserved, [sequence]);
+      process.connect(limits5(small));
+      process.takePackets();
+      process.receive(pubrec(sequence));
+      assert.deepEqual(process.sent(), [], 'PUBREL would have it delivered');
+      process.connect(limits5());
+      assert.deepEqual(process.session.snapshot(false).reserved, []);
+    }
   });
 
   it('is only reported when dead letters are not kept', () => {

@@ -1,11 +1,12 @@
 import * as assert from 'node:assert/strict';
 import type { Delivery, Effect } from '../../src/session/effects';
 import type { Message, QoS } from '../../src/session/message';
+import type { SessionOptions } from '../../src/session/options';
 import type { ConnectionLimits, InboundPacket, OutboundPacket, PublishPacket } from '../../src/session/packets';
 import { recordCodec } from '../../src/session/record-codec';
 import { type FailedRecord, RecordKind, type SessionRecord } from '../../src/session/records';
 import { Recovery } from '../../src/session/recovery';
-import { Session, type SessionOptions } from '../../src/session/session';
+import { Session } from '../../src/session/session';
 import { emptySessionState, type SessionState } from '../../src/session/state';
 
 export interface LoggedRecord {

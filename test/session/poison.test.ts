@@ -79,6 +79,23 @@ for (const [version, to] of [
       assert.deepEqual(harness.deadLetters, []);
     });
 
+    it('is not the next one, when the suspected one is gone', () => {
+      const harness = new Harness();
+      harness.publish(1, 'suspect');
+      makeSuspicious(harness, to);
+      strike(harness, to);
+      strike(harness, to);
+      harness.connect({ ...to, sessionPresent: false });
+      harness.session.purge();
+      harness.publish(1, 'good');
+      harness.disconnect(false);
+      strike(harness, to);
+      assert.deepEqual(harness.deadLetters, []);
+      strike(harness, to);
+      strike(harness, to);
+      assert.equal(harness.deadLetters.length, 1);
+    });
+
     it('is not what was acknowledged: that clears all', () => {
       const harness = backlog();
       strike(harness, to);

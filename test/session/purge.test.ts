@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { Harness, limits, limits5, payloads, puback, published } from './harness';
+import { Harness, limits, limits5, payloads, puback, published, pubrec } from './harness';
 
 const large = (index: number) => String(index).padEnd(50_000, '.');
 
@@ -65,6 +65,76 @@ describe('session: purge', () => {
     harness.session.pause(false);
     harness.run();
     assert.deepEqual([harness.sent(), harness.session.stored.count], [[], 0]);
+    assert.equal(harness.restart().session.stored.count, 0);
+  });
+
+  it('forgets what was about to be sent when the connection ended', () => {
+    const harness = new Harness();
+    harness.publish(1, 'about to be sent');
+    harness.autoDurable = false;
+    harness.connect(limits5());
+    assert.deepEqual(harness.sent(), [], 'the mark is not durable');
+    harness.disconnect();
+    harness.session.purge();
+    harness.autoDurable = true;
+    harness.sync();
+    assert.deepEqual([harness.of('purged')[0]?.count, harness.session.inflight], [1, 0]);
+    harness.checkpoint(false);
+    for (const session of [harness, harness.restart()]) {
+      session.connect(limits5({ sessionPresent: true }));
+      session.disconnect();
+      session.connect(limits5({ sessionPresent: true }));
+      assert.deepEqual(payloads(session.takePackets()), []);
+      assert.deepEqual(session.session.stored, { count: 0, bytes: 0 });
+    }
+  });
+
+  it('sends nothing of it while it waits for the disk, not even what was about to be sent', () => {
+    const harness = new Harness();
+    harness.autoDurable = false;
+    harness.connect(limits5());
+    harness.publish(1, 'not durable');
+    harness.disconnect();
+    harness.session.purge();
+    harness.connect(limits5({ sessionPresent: true }));
+    harness.publish(1, 'later');
+    harness.sync();
+    assert.equal(harness.of('purged')[0]?.count, 1);
+    assert.deepEqual(payloads(harness.takePackets()), ['later']);
+  });
+
+  it('leaves what may have been sent also while not connected: that is sent again, as it was', () => {
+    const harness = new Harness();
+    harness.connect(limits5({ receiveMaximum: 2 }));
+    const sent = ['1', '2', '3'].map((payload) => harness.publish(payload === '1' ? 1 : 2, payload));
+    harness.receive(pubrec(sent[1]!));
+    harness.disconnect();
+    harness.takePackets();
+    harness.session.purge();
+    harness.run();
+    assert.equal(harness.of('purged')[0]?.count, 1);
+    for (const session of [harness, harness.restart()]) {
+      session.connect(limits5({ sessionPresent: true }));
+      assert.deepEqual(session.sent(), [`PUBREL ${sent[1]}`, `PUBLISH ${sent[0]} dup`]);
+      assert.equal(session.session.stored.count, 2);
+    }
+  });
+
+  it('of what was about to be sent and is then not stored counts nothing twice', () => {
+    const harness = new Harness();
+    harness.autoDurable = false;
+    harness.connect(limits5());
+    harness.publish(1, 'lost');
+    harness.disconnect();
+    harness.session.purge();
+    harness.run();
+    harness.fail();
+    harness.sync();
+    assert.deepEqual(harness.session.stored, { count: 0, bytes: 0 });
+    assert.equal(
+      harness.of('purged').reduce((sum, { count }) => sum + count, 0),
+      0,
+    );
     assert.equal(harness.restart().session.stored.count, 0);
   });
 

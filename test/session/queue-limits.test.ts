@@ -38,6 +38,33 @@ describe('session: a full queue', () => {
     assert.deepEqual(harness.of('discarded'), []);
   });
 
+  it('takes a burst, and drops the oldest as soon as they are read, when they are on disk only', () => {
+    const large = (index: number) => String(index).padEnd(50_000, '.');
+    const sizes = new Harness();
+    sizes.publish(1, large(0));
+    const maxBytes = 60 * sizes.session.stored.bytes;
+    const harness = new Harness({ maxBytes, whenFull: 'dropOldest' });
+    for (let index = 0; index < 60; index++) harness.publish(1, large(index));
+    harness.autoLoad = false;
+    const outcomes = new Set<string>();
+    for (let index = 60; index < 110; index++) {
+      outcomes.add(harness.session.publish(message(1, large(index)), undefined, false, harness.now).kind);
+    }
+    assert.deepEqual([...outcomes], ['stored']);
+    harness.run();
+    while (harness.loads.length > 0) harness.answerLoad();
+    assert.deepEqual(harness.session.stored, { count: 60, bytes: maxBytes });
+    assert.deepEqual(
+      harness.of('discarded').map(({ message }) => message.payload.toString()),
+      Array.from({ length: 50 }, (_, index) => large(index)),
+    );
+    harness.autoLoad = true;
+    const next = harness.restart();
+    next.connect(limits5());
+    assert.equal(next.session.stored.count, 60);
+    assert.equal(payloads(next.takePackets())[0], large(50));
+  });
+
   it('drops nothing when the message would not fit beside what is in flight', () => {
     const harness = new Harness({ maxBytes: 3 * SIZE, whenFull: 'dropOldest' });
     harness.connect(limits5({ receiveMaximum: 1 }));

@@ -53,6 +53,47 @@ describe('session: adoption of a session that only the broker knows', () => {
     assert.deepEqual(harness.sent(), [`PUBREL ${one}`]);
   });
 
+  it('clears for what is stored only: the sequence of what the store rejects goes to another message', () => {
+    const harness = new Harness();
+    harness.connect(limits({ sessionPresent: true }));
+    harness.autoDurable = false;
+    harness.publish(2, 'lost');
+    assert.deepEqual(harness.sent(), []);
+    harness.fail();
+    const sequence = harness.publish(2, 'kept');
+    harness.sync();
+    assert.deepEqual(harness.sent(), [`PUBREL ${sequence}`]);
+    harness.receive(pubcomp(sequence));
+    harness.sync();
+    assert.deepEqual(harness.sent(), [`PUBLISH ${sequence}`]);
+  });
+
+  it('asks for a clean start when the broker ends the connection at each PUBREL, tried alone, and gives up no message', () => {
+    const harness = new Harness();
+    const present = limits({ sessionPresent: true });
+    const sequence = harness.publish(2, 'kept');
+    for (let round = 0; round < 3; round++) {
+      harness.connect(present);
+      assert.deepEqual(harness.sent(), [`PUBREL ${sequence}`]);
+      harness.disconnect(true);
+    }
+    for (let round = 0; round < 3; round++) {
+      assert.ok(!harness.session.needsCleanStart);
+      harness.connect(present);
+      harness.tick(4_000);
+      assert.deepEqual(harness.sent(), [], 'the connection stands quiet');
+      harness.tick(1_000);
+      assert.deepEqual(harness.sent(), [`PUBREL ${sequence}`]);
+      harness.disconnect(true);
+    }
+    assert.ok(harness.session.needsCleanStart);
+    assert.deepEqual(harness.deadLetters, []);
+    harness.connect(limits({ sessionPresent: false }));
+    assert.ok(!harness.session.needsCleanStart);
+    harness.tick(5_000);
+    assert.deepEqual(harness.sent(), [`PUBLISH ${sequence}`]);
+  });
+
   it('ends when the broker loses that session', () => {
     const harness = new Harness();
     const one = harness.publish(2);

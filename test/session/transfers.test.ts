@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import type { PublishOutcome } from '../../src/session/session';
+import type { PublishOutcome } from '../../src/session/intake';
 import { Harness, limits, message, payloads, puback } from './harness';
 
 /** Publishes message `sequence` of source `id`. */

@@ -99,7 +99,8 @@ export class Episode {
   readonly #random: Random;
   readonly #trace = new Trace();
   readonly #wanted = new Map<string, QoS>();
-  readonly #oracle = new Oracle(this.#wanted);
+  // In an adopted session all identifiers are cleared, which delivers what is held under them.
+  readonly #oracle = new Oracle(this.#wanted, () => this.#character.moves);
   readonly #orphans = new Orphans(this.#oracle, this.#trace);
   readonly #time = new VirtualTime(START);
   #disk: MemoryDisk;
@@ -548,7 +549,7 @@ function drawCharacter(random: Random): Character {
   // A failed sync, a kill before the records were written anew, and a power cut on top: not survived, not simulated.
   const powerCuts = faults.includes('power cut');
   if (random.chance(0.5)) faults.push(...DISK_FAULTS.filter((fault) => fault !== 'sync error' || !powerCuts));
-  if (random.chance(0.2)) faults.push('purge');
+  if (random.chance(0.3)) faults.push('purge', 'purge');
   if (random.chance(0.3)) faults.push('replay', 'throw away');
   if (random.chance(0.3)) faults.push('orphan', 'orphan', 'adopt', 'adopt', 'adopt');
   const large = random.chance(0.1);

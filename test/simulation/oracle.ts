@@ -1,14 +1,19 @@
 import type { QoS } from '../../src/session/message';
 import { MANUAL_TOPICS } from './acknowledging-flow';
 
+/** `dead`: a dead letter. `gone`: one that the application has thrown away. `dropped`: by a full queue. `purged`. */
+export type GivenUp = 'dead' | 'gone' | 'dropped' | 'purged';
+
 /** A message that the application gave to the client. */
 interface Outbound {
   topic: string;
   qos: QoS;
   /** `pending`: nothing was reported yet. `stored`: promised. `failed`: reported as not stored. */
   state: 'pending' | 'stored' | 'failed';
-  /** Given up for a reason that the episode allows, and reported: `dead` it is a dead letter, `gone` it is not. */
-  givenUp: false | 'dead' | 'gone';
+  /** Given up for a reason that the episode allows, and reported. */
+  givenUp: false | GivenUp;
+  /** It was a dead letter when the application asked for those to be sent again. */
+  replayable: boolean;
   /** A purge was asked for while it was not at the broker's application. */
   purgeable: boolean;
   /** The broker sessions in which the broker's application got it, each time it did. */
@@ -34,7 +39,7 @@ interface Inbound {
  *
  * Out: a message reported stored reaches the broker's application or is still stored. QoS 2 reaches it once per broker
  * session. Those of one topic and QoS arrive in the order of publishing. A message given up is a dead letter, once, and
- * reaches nobody if it is not sent again from there; or it was dropped or purged, and reported.
+ * from then on reaches nobody if it is not sent again from there; or it was dropped or purged, and reported: never again.
  * In: a message that we acknowledged was given to the flow. QoS 2 is given twice only across the end of a process, and
  * is marked then. Those of one topic and QoS are given in order.
  */
@@ -49,8 +54,14 @@ export class Oracle {
   #purgesAsked = 0;
   #purged = 0;
 
-  /** `wanted`: the filters that the application wants, at any time. */
-  constructor(private readonly wanted: ReadonlyMap<string, QoS>) {}
+  /**
+   * `wanted`: the filters that the application wants, at any time. `clears`: brokers may deliver what they hold under an
+   * identifier long after the client has given it up.
+   */
+  constructor(
+    private readonly wanted: ReadonlyMap<string, QoS>,
+    private readonly clears: () => boolean,
+  ) {}
 
   violation(text: string): void {
     this.violations.push(text);
@@ -59,7 +70,15 @@ export class Oracle {
   // Out.
 
   published(number: number, topic: string, qos: QoS): void {
-    this.#outbound.set(number, { topic, qos, state: 'pending', givenUp: false, purgeable: false, applied: [] });
+    this.#outbound.set(number, {
+      topic,
+      qos,
+      state: 'pending',
+      givenUp: false,
+      replayable: false,
+      purgeable: false,
+      applied: [],
+    });
   }
 
   stored(number: number): void {
@@ -77,11 +96,19 @@ export class Oracle {
     });
   }
 
-  /** `dead`: it is a dead letter, and may be sent again from there. `gone`: dropped, or thrown away by the application. */
-  givenUp(number: number, as: 'dead' | 'gone'): void {
+  givenUp(number: number, as: GivenUp): void {
     this.#change(number, (message) => {
       message.givenUp = as;
+      // If it was sent again from there before, it was given up again.
+      if (as === 'dead') message.replayable = false;
     });
+  }
+
+  /** The application asks for all dead letters to be sent again. What it has thrown away may still be there. */
+  replays(): void {
+    for (const message of this.#outbound.values()) {
+      if (message.givenUp === 'dead' || message.givenUp === 'gone') message.replayable = true;
+    }
   }
 
   /** The application asks for a purge: what is not delivered may go. Dead letters may be back in the queue. */
@@ -116,6 +143,10 @@ export class Oracle {
   /** The broker's application got it. `session` names the broker's session, as far as the client could know it. */
   applied(number: number, qos: QoS, session: string): void {
     this.#change(number, (message) => {
+      const { givenUp, replayable } = message;
+      if (givenUp !== false && !replayable && !this.clears()) {
+        this.violation(`message ${number} arrived after it was given up (${givenUp})`);
+      }
       if (message.qos !== qos) this.violation(`message ${number} of QoS ${message.qos} arrived at QoS ${qos}`);
       if (qos === 2 && message.applied.includes(session)) {
         this.violation(`QoS 2 message ${number} arrived twice in broker session ${session}`);
@@ -150,9 +181,9 @@ export class Oracle {
         state === 'stored' && qos > 0 && applied.length === 0 && !dead.has(number) && !mayBeEvicted(number),
     );
     const missing = undelivered
-      .filter(([, { givenUp, purgeable }]) => givenUp !== 'gone' && !purgeable)
+      .filter(([, { givenUp, purgeable }]) => !isGone(givenUp) && !purgeable)
       .map(([number]) => number);
-    const purged = undelivered.filter(([, { givenUp, purgeable }]) => givenUp !== 'gone' && purgeable).length;
+    const purged = undelivered.filter(([, { givenUp, purgeable }]) => !isGone(givenUp) && purgeable).length;
     // What a purge removed whose end a crash has hidden is not known.
     if (this.#purgesAsked === 0 && purged > this.#purged) {
       this.violation(`${this.#purged} messages were purged, and ${purged} are not there`);
@@ -242,6 +273,11 @@ export class Oracle {
     change(message);
     this.owed += Number(isOwed(message)) - Number(before);
   }
+}
+
+/** What a purge removed is counted with the others that it may have removed. */
+function isGone(givenUp: false | GivenUp): boolean {
+  return givenUp === 'gone' || givenUp === 'dropped';
 }
 
 function isOwed({ state, qos, applied, givenUp, purgeable }: Outbound): boolean {

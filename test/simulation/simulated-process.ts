@@ -1,5 +1,5 @@
 import { SessionClient } from '../../src/client/session-client';
-import { errorCode } from '../../src/errors';
+import { errorCode, SessionError } from '../../src/errors';
 import type { QoS } from '../../src/session/message';
 import type { HolderFacts } from '../../src/store/holder-identity';
 import type { Durability } from '../../src/store/journal/journal';
@@ -111,7 +111,9 @@ export class SimulatedProcess {
           failed: (error) => {
             // Given up later, after it was stored: the `discarded` event tells the oracle.
             const givenUp = errorCode(error)?.startsWith('ERR_MESSAGE_');
-            if (alive() && !givenUp) oracle.failed(number);
+            if (!alive()) return;
+            if (!givenUp) oracle.failed(number);
+            else if (isPurged(error)) oracle.givenUp(number, 'purged');
           },
           ...(watched ? { acknowledged: () => alive() && oracle.acknowledged(number) } : {}),
         },
@@ -172,6 +174,7 @@ export class SimulatedProcess {
   }
 
   replay(): void {
+    this.world.oracle.replays();
     // What could not be stored is still a dead letter.
     this.client?.replayDeadLetters().catch(() => undefined);
   }
@@ -193,8 +196,12 @@ export class SimulatedProcess {
       try {
         const page = await client.deadLetters(after, 50);
         if (page.length === 0) break;
-        for (const { id, message } of page) {
-          numbers.push(messageNumber(message.payload));
+        for (const { id, message, reason } of page) {
+          const number = messageNumber(message.payload);
+          numbers.push(number);
+          if (!this.#mayBeGivenUp(reason, message)) {
+            this.world.oracle.violation(`message ${number} is a dead letter: ${reason}`);
+          }
           after = id;
         }
       } catch (error) {
@@ -206,21 +213,21 @@ export class SimulatedProcess {
   }
 
   /** Whether the episode allows it. */
-  #mayBeGivenUp(code: string, { payload }: { payload: Buffer }): boolean {
+  #mayBeGivenUp(reason: unknown, { payload }: { payload: Buffer }): boolean {
     const { fates, onSessionLost, whenFull } = this.options;
     const number = messageNumber(payload);
-    switch (code) {
-      case 'ERR_MESSAGE_DROPPED':
+    switch (reason) {
+      case 'dropped':
         return whenFull === 'dropOldest';
-      case 'ERR_MESSAGE_DISCARDED':
+      case 'session-lost':
         return onSessionLost === 'discard';
-      case 'ERR_MESSAGE_REFUSED':
+      case 'refused':
         return isRefused(fates, number);
-      case 'ERR_MESSAGE_POISONED':
+      case 'poisoned':
         return isPoison(fates, number);
-      case 'ERR_MESSAGE_TOO_LARGE':
+      case 'packet-too-large':
         return fates.maximumPacketSize > 0 && payload.length > fates.maximumPacketSize - 100;
-      case 'ERR_MESSAGE_EXPIRED':
+      case 'expired':
         return this.#isExpired(number);
       default:
         return false;
@@ -289,8 +296,10 @@ export class SimulatedProcess {
     client.on('storeError', (error) => world.trace.add('store error', () => String(error)));
     client.on('discarded', ({ message, error }) => {
       const number = messageNumber(message.payload);
-      if (!this.#mayBeGivenUp(error.code, message)) oracle.violation(`message ${number} was given up: ${error.code}`);
-      oracle.givenUp(number, error.code === 'ERR_MESSAGE_DROPPED' ? 'gone' : 'dead');
+      const { reason } = error.details;
+      world.trace.add(`given up: ${reason}`, () => String(number));
+      if (!this.#mayBeGivenUp(reason, message)) oracle.violation(`message ${number} was given up: ${reason}`);
+      oracle.givenUp(number, reason === 'dropped' ? 'dropped' : 'dead');
     });
     const opening = client.open();
     this.subscribe();
@@ -301,6 +310,10 @@ export class SimulatedProcess {
     this.#open = true;
     this.subscribe(); // What is wanted may have changed meanwhile.
   }
+}
+
+function isPurged(error: Error): boolean {
+  return error instanceof SessionError && error.details.reason === 'purged';
 }
 
 /** Facts of a machine on which only the newest process lives. */
