@@ -1,8 +1,8 @@
-import * as fs from 'node:fs';
 import { acknowledge } from '../../src/admin/acknowledge';
 import { cleanUp } from '../../src/admin/clean-up';
 import type { AdminContext } from '../../src/admin/context';
 import { discardDeadLetters, listDeadLetters, replayDeadLetters } from '../../src/admin/dead-letters';
+import { partsOfFile } from '../../src/admin/import-file';
 import { flushMessages, purgeMessages } from '../../src/admin/messages';
 import {
   connectSession,
@@ -170,13 +170,13 @@ export function adminAction(name: string, unknown: (known: string) => string): A
 
 /** Into the session that was named, or else the one that the file names. */
 async function importFile({ context, clientId, isNamed, properties }: ActionRequest, file: Buffer | string) {
-  const input = typeof file === 'string' ? fs.createReadStream(file) : [file];
+  const input = typeof file === 'string' ? partsOfFile(file) : partsOf(file);
   const options = { replace: booleanProperty(properties, 'replace'), clientId: isNamed ? clientId : undefined };
-  return { ...(await importSession(context, asParts(input), options)) };
+  return { ...(await importSession(context, input, options)) };
 }
 
-async function* asParts(input: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Buffer> {
-  yield* input;
+async function* partsOf(file: Buffer): AsyncGenerator<Buffer> {
+  yield file;
 }
 
 /** The whole file is in memory: the endpoint and the command line write larger ones. */
@@ -185,12 +185,12 @@ async function exportFile({ context, clientId, properties }: ActionRequest): Pro
   const allowLoss = booleanProperty(properties, 'allowLoss');
   const parts: Buffer[] = [];
   let bytes = 0;
-  const { lost } = await exportSession(context, clientId, { format, allowLoss }, async (part) => {
+  const loss = await exportSession(context, clientId, { format, allowLoss }, async (part) => {
     parts.push(Buffer.from(part));
     bytes += part.length;
     if (bytes > EXPORT_BYTES_MAX) throw tooLarge(clientId);
   });
-  return { format, file: Buffer.concat(parts), ...(lost === undefined ? {} : { lost }) };
+  return { format, file: Buffer.concat(parts), ...loss };
 }
 
 function tooLarge(clientId: string): SessionError {

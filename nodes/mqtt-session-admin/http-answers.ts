@@ -1,5 +1,8 @@
+import { isUtf8 } from 'node:buffer';
+import { StringDecoder } from 'node:string_decoder';
 import type { Response } from 'express';
 import type { DeadLetterPage } from '../../src/admin/dead-letters';
+import type { WaitingMessage } from '../../src/admin/queued-messages';
 import { errorCode } from '../../src/errors';
 import { plainMessage } from '../../src/transfer/jsonl-format';
 
@@ -37,9 +40,34 @@ export function answer(response: Response, content: unknown): void {
 }
 
 /** Payloads as text where they are UTF-8, else in base64, as in an export. */
-export function plainDeadLetters({ deadLetters, next }: DeadLetterPage): Record<string, unknown> {
+export function plainDeadLetters({ deadLetters, next, total }: DeadLetterPage): Record<string, unknown> {
   const plain = deadLetters.map(({ message, ...rest }) => ({ ...rest, message: plainMessage(message) }));
-  return { deadLetters: plain, ...(next === undefined ? {} : { next }) };
+  return { deadLetters: plain, total, ...(next === undefined ? {} : { next }) };
+}
+
+/** How many bytes of a payload a preview shows. */
+const PREVIEW_BYTES = 256;
+
+/** Each with its size and the beginning of its payload, as text where that is UTF-8, else in hexadecimal digits. */
+export function messagePreviews(messages: readonly WaitingMessage[]): Record<string, unknown>[] {
+  return messages.map(({ sequence, enqueuedAt, message: { topic, qos, retain, payload } }) => ({
+    sequence,
+    enqueuedAt,
+    topic,
+    qos,
+    retain,
+    bytes: payload.length,
+    ...payloadPreview(payload),
+  }));
+}
+
+/** `isCut`: the payload goes on. A character that is cut at the end is left out. */
+function payloadPreview(payload: Buffer): { preview: string; isText: boolean; isCut: boolean } {
+  const start = payload.subarray(0, PREVIEW_BYTES);
+  const isCut = payload.length > PREVIEW_BYTES;
+  const text = new StringDecoder('utf8').write(start);
+  const isText = isUtf8(isCut ? Buffer.from(text) : start) && !text.includes('\uFFFD');
+  return { preview: isText ? text : start.toString('hex'), isText, isCut };
 }
 
 /** `{ code, message }`. */

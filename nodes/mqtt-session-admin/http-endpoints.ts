@@ -2,6 +2,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { NodeAPI } from 'node-red';
 import type { AdminContext } from '../../src/admin/context';
 import { listDeadLetters } from '../../src/admin/dead-letters';
+import { firstQueuedMessages } from '../../src/admin/queued-messages';
 import { overviewOf } from '../../src/admin/session-info';
 import {
   clientIdOfKey,
@@ -13,10 +14,12 @@ import {
 import { SessionError } from '../../src/errors';
 import { type ActionName, type ActionRequest, adminAction } from './actions';
 import { refuseCrossSite } from './cross-site';
-import { answer, answerError, plainDeadLetters } from './http-answers';
+import { answer, answerError, messagePreviews, plainDeadLetters } from './http-answers';
+import { isPermitted, overviewQuery } from './http-overview';
 import { bodyOf, countInQuery, flagInQuery } from './http-request';
 import { download, upload } from './http-transfers';
 import { knownStore, knownStores, withStore } from './known-stores';
+import { SessionDirectory } from './session-directory';
 
 /** Below Node-RED's httpAdminRoot. */
 const ROOT = '/mqtt-sessions';
@@ -45,6 +48,7 @@ const FILE_PROPERTIES = ['file', 'payload'];
 /** How long a request waits for `flush` at most: proxies give up soon after. */
 const FLUSH_TIMEOUT_MS_MAX = 30_000;
 const DEAD_LETTERS_PER_PAGE = 100;
+const MESSAGES_SHOWN = 10;
 
 /** A request about one session. */
 interface SessionCall {
@@ -62,6 +66,12 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
   const mayRead = RED.auth.needsPermission('mqtt-sessions.read');
   const mayWrite = RED.auth.needsPermission('mqtt-sessions.write');
   const app = RED.httpAdmin;
+  const directory = new SessionDirectory(RED);
+  /** Whatever may have changed sessions. */
+  const changing: RequestHandler = (_request, response, next) => {
+    response.once('finish', () => directory.changed());
+    next();
+  };
 
   /** An answer of undefined: `work` has answered. */
   const ofStore = (work: (request: Request, context: AdminContext, response: Response) => Promise<unknown>) =>
@@ -76,6 +86,18 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
       return work({ request, response, context, clientId });
     });
 
+  app.get(
+    `${ROOT}/permissions`,
+    mayRead,
+    endpoint(async (request, response) =>
+      answer(response, { read: true, write: await isPermitted(mayWrite, request) }),
+    ),
+  );
+  app.get(
+    `${ROOT}/sessions`,
+    mayRead,
+    endpoint(async (request, response) => answer(response, await directory.page(overviewQuery(request)))),
+  );
   app.get(
     `${ROOT}/stores`,
     mayRead,
@@ -95,6 +117,7 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
   app.post(
     `${STORE}/actions/:action`,
     mayWrite,
+    changing,
     ofStore((request, context) => {
       const known = { context, clientId: '', isNamed: false, properties: propertiesOf(request) };
       return perform(parameter(request, 'action'), STORE_ACTIONS, known);
@@ -103,6 +126,7 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
   app.post(
     `${STORE}/import`,
     mayWrite,
+    changing,
     ofStore((request, context) => upload(request, context, undefined)),
   );
 
@@ -115,6 +139,14 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
     `${SESSION}/stats`,
     mayRead,
     ofSession(async ({ context, clientId }) => sessionStatistics(context, clientId)),
+  );
+  app.get(
+    `${SESSION}/messages`,
+    mayWrite,
+    ofSession(async ({ request, context, clientId }) => {
+      const limit = Math.max(1, countInQuery(request, 'limit') ?? MESSAGES_SHOWN);
+      return { messages: messagePreviews(await firstQueuedMessages(context, clientId, limit)) };
+    }),
   );
   app.get(
     `${SESSION}/failed`,
@@ -133,11 +165,13 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
   app.post(
     `${SESSION}/import`,
     mayWrite,
+    changing,
     ofSession(({ request, context, clientId }) => upload(request, context, clientId)),
   );
   app.post(
     `${SESSION}/actions/:action`,
     mayWrite,
+    changing,
     ofSession(({ request, context, clientId }) => {
       const properties = withShortTimeout(propertiesOf(request));
       return perform(parameter(request, 'action'), SESSION_ACTIONS, { context, clientId, isNamed: true, properties });
@@ -146,6 +180,7 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
   app.delete(
     SESSION,
     mayWrite,
+    changing,
     ofSession(async ({ request, context, clientId }) => {
       await deleteSession(context, clientId, { clearAtBroker: flagInQuery(request, 'clearAtBroker') });
       return { code: 0, action: 'delete', clientId };

@@ -34,3 +34,19 @@ export function flagInQuery(request: Request, name: string): boolean {
   if (text === 'true') return true;
   throw new SessionError('ERR_PROPERTY', `"${name}" must be true or false.`, { details: { name } });
 }
+
+/** One of `choices` in the query; absent: the first. @throws SessionError `ERR_PROPERTY`. */
+export function choiceInQuery<T extends string>(request: Request, name: string, choices: readonly [T, ...T[]]): T {
+  const text = request.query[name];
+  const known = choices.find((choice) => choice === (text ?? choices[0]));
+  if (known !== undefined) return known;
+  throw new SessionError('ERR_PROPERTY', `"${name}" must be ${choices.join(' or ')}.`, { details: { name } });
+}
+
+/** A text in the query; absent: empty. @throws SessionError `ERR_PROPERTY`. */
+export function textInQuery(request: Request, name: string): string {
+  const text = request.query[name];
+  if (text === undefined) return '';
+  if (typeof text === 'string') return text;
+  throw new SessionError('ERR_PROPERTY', `"${name}" must be a text.`, { details: { name } });
+}

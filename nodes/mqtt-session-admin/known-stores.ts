@@ -43,7 +43,8 @@ export function knownStores(RED: NodeAPI): KnownStore[] {
 /** @throws SessionError `ERR_STORE_UNKNOWN`. */
 export function knownStore(RED: NodeAPI, id: string): KnownStore {
   const stores = knownStores(RED);
-  const settings = storeNodeOf(RED, id)?.settings;
+  // A store node may have the same path as the default store; then it is one store, under the id of the node.
+  const settings = id === DEFAULT_STORE_ID ? storeSettings({}, RED.settings.userDir) : storeNodeOf(RED, id)?.settings;
   const store = stores.find((one) => one.id === id || one.settings.path === settings?.path);
   if (store !== undefined) return store;
   throw new SessionError(

@@ -9,6 +9,7 @@ import { runtimeTexts } from '../shared/texts';
 import { adminAction } from './actions';
 import { registerAdminEndpoints } from './http-endpoints';
 import { warnOfOrphanedSessions } from './orphaned-sessions';
+import { clientIdProperty } from './properties';
 
 export const ADMIN_TYPE = 'mqtt-session-admin';
 
@@ -27,9 +28,10 @@ export function registerAdmin(RED: NodeAPI): void {
       const properties = msg as Readonly<Record<string, unknown>>;
       // The node's own setting wins, as in core's MQTT nodes; left empty, the message says what to do.
       const action = textOf(config.action) ?? textOf(properties.action) ?? '';
-      let clientId = textOf(config.clientId) ?? textOf(properties.clientId);
+      let clientId = textOf(config.clientId);
       try {
         if (broker === undefined) throw missing;
+        clientId ??= clientIdProperty(properties, 'clientId');
         const { perform } = adminAction(action, (known) => translate('errors.unknown-action', { action, known }));
         const context = await broker.adminContext();
         const isNamed = clientId !== undefined;

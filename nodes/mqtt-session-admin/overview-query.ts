@@ -3,7 +3,7 @@ import type { SessionOverview } from '../../src/admin/session-info';
 /** A session in the list of all stores. */
 export type ListedSession = SessionOverview & { store: string };
 
-export const STATE_FILTERS = ['all', 'messages', 'trouble', 'orphaned', 'failed'] as const;
+export const STATE_FILTERS = ['all', 'messages', 'trouble', 'orphaned', 'failed', 'expired'] as const;
 export type StateFilter = (typeof STATE_FILTERS)[number];
 
 /** By what the list can be sorted, and the value that says it; texts rise, numbers fall. */
@@ -20,9 +20,13 @@ const SORT_VALUES = {
 } as const satisfies Record<string, (session: ListedSession) => string | number>;
 
 export type SortField = keyof typeof SORT_VALUES;
-export const SORT_FIELDS = Object.keys(SORT_VALUES) as SortField[];
+export const SORT_FIELDS = Object.keys(SORT_VALUES) as [SortField, ...SortField[]];
 
 export interface OverviewQuery {
+  /** Id of a store; empty: all. */
+  store: string;
+  /** Of one session; empty: all. */
+  key: string;
   /** Part of the client id or the broker's address, in any case; empty: all. */
   text: string;
   state: StateFilter;
@@ -34,33 +38,37 @@ export interface OverviewQuery {
 }
 
 export interface OverviewPage {
-  /** All that there are, and those that match the query. */
+  /** When it was made, in milliseconds since the epoch: times are to be compared with this. */
+  now: number;
+  /** Sessions that there are, and those that match the query, with all their messages. */
   total: number;
   matching: number;
-  /** Of all: messages and their bytes, and how many sessions each filter would show. */
   messages: number;
   messageBytes: number;
+  /** How many of all sessions each filter would show. */
   counts: Record<StateFilter, number>;
   offset: number;
   sessions: ListedSession[];
 }
 
-/** One page of those that match. An offset behind the end shows the last page. */
-export function overviewPage(sessions: readonly ListedSession[], query: OverviewQuery): OverviewPage {
+/** One page of those that match at `now`. An offset behind the end shows the last page. */
+export function overviewPage(sessions: readonly ListedSession[], query: OverviewQuery, now: number): OverviewPage {
   const counts = Object.fromEntries(STATE_FILTERS.map((state) => [state, 0])) as OverviewPage['counts'];
   const matching: ListedSession[] = [];
   const text = query.text.toLowerCase();
   let messages = 0;
   let messageBytes = 0;
   for (const session of sessions) {
+    for (const state of STATE_FILTERS) if (isIn(session, state, now)) counts[state] += 1;
+    if (!isMeant(session, query) || !isIn(session, query.state, now) || !hasText(session, text)) continue;
+    matching.push(session);
     messages += session.messages;
     messageBytes += session.messageBytes;
-    for (const state of STATE_FILTERS) if (isIn(session, state)) counts[state] += 1;
-    if (isIn(session, query.state) && hasText(session, text)) matching.push(session);
   }
   matching.sort(order(query));
   const offset = Math.max(0, Math.min(query.offset, matching.length - query.limit));
   return {
+    now,
     total: sessions.length,
     matching: matching.length,
     messages,
@@ -71,7 +79,8 @@ export function overviewPage(sessions: readonly ListedSession[], query: Overview
   };
 }
 
-function isIn({ status, messages, orphaned, deadLetters, error, paused }: ListedSession, state: StateFilter): boolean {
+function isIn(session: ListedSession, state: StateFilter, now: number): boolean {
+  const { status, messages, orphaned, deadLetters, error, paused, expiresAt } = session;
   switch (state) {
     case 'all':
       return true;
@@ -83,7 +92,13 @@ function isIn({ status, messages, orphaned, deadLetters, error, paused }: Listed
       return orphaned;
     case 'failed':
       return (deadLetters?.count ?? 0) > 0;
+    case 'expired':
+      return expiresAt > 0 && expiresAt <= now;
   }
+}
+
+function isMeant({ store, key }: ListedSession, query: OverviewQuery): boolean {
+  return (query.store === '' || query.store === store) && (query.key === '' || query.key === key);
 }
 
 function hasText({ clientId, broker }: ListedSession, text: string): boolean {

@@ -27,6 +27,15 @@ export function textProperty(from: Properties, name: string): string | undefined
   throw wrong(name, value, 'a text');
 }
 
+/**
+ * A client id, exactly as it is: what is no text must not be taken for "not named", or another session than the one that
+ * was meant would be deleted. A number is its digits. Absent or empty: undefined. @throws SessionError `ERR_PROPERTY`.
+ */
+export function clientIdProperty(from: Properties, name: string): string | undefined {
+  const value = from[name];
+  return typeof value === 'number' ? String(value) : textProperty(from, name);
+}
+
 /** One of `choices`; absent: undefined. @throws SessionError `ERR_PROPERTY`. */
 export function choiceProperty<T extends string>(from: Properties, name: string, choices: readonly T[]): T | undefined {
   const value = textProperty(from, name);
@@ -55,8 +64,16 @@ export function fileProperty(from: Properties): Buffer | string | undefined {
   throw wrong('file', file, 'a Buffer, or the path of a file');
 }
 
-/** The value is not repeated: it may be large, or secret. */
+/** A text is not repeated: it may be large, or secret. */
 function wrong(name: string, value: unknown, expected: string): SessionError {
-  const kind = Array.isArray(value) ? 'a list' : typeof value;
-  return new SessionError('ERR_PROPERTY', `"${name}" must be ${expected}; it is ${kind}.`, { details: { name } });
+  return new SessionError('ERR_PROPERTY', `"${name}" must be ${expected}; it is ${described(value)}.`, {
+    details: { name },
+  });
+}
+
+function described(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string') return 'a text';
+  if (typeof value === 'object') return 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
 }

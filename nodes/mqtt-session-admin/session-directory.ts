@@ -5,18 +5,22 @@ import { listSessions } from '../../src/admin/sessions';
 import { sessionClaims } from '../mqtt-persistent-broker/session-host';
 import { DepthHistory, type Trend } from './depth-history';
 import { type KnownStore, knownStores, withStore } from './known-stores';
-import type { ListedSession } from './overview-query';
+import { type ListedSession, type OverviewPage, type OverviewQuery, overviewPage } from './overview-query';
 
 /** A list of what is on the disk is used for this long, and for twenty times as long as it took. */
 const LIST_USED_MS = 10_000;
-/** When something is known to have changed: at least this long, and five times as long as it took. */
-const LIST_USED_MIN_MS = 500;
+/** When something in it is known to be old: at least this long, and for five times as long as it took. */
+const OLD_LIST_USED_MS = 500;
+/** A new list that comes as soon as this is waited for. */
+const QUICK_MS = 100;
 const SAMPLE_MS = 2_000;
 
 interface StoreList {
   sessions: SessionInfo[];
   listedAt: number;
   tookMs: number;
+  /** Something in it is known to be old. */
+  isOld: boolean;
 }
 
 export interface DirectoryStore {
@@ -25,6 +29,11 @@ export interface DirectoryStore {
   path: string;
   /** Why its sessions are not in the list. */
   error?: { message: string };
+}
+
+export interface DirectoryPage extends OverviewPage {
+  stores: DirectoryStore[];
+  sessions: (ListedSession & { trend?: Trend })[];
 }
 
 /**
@@ -36,38 +45,43 @@ export class SessionDirectory {
   readonly #lists = new Map<string, StoreList>();
   readonly #listing = new Map<string, Promise<StoreList>>();
   readonly #histories = new WeakMap<LiveSession, DepthHistory>();
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly RED: NodeAPI) {
-    RED.events.on('flows:started', () => this.#start());
-    RED.events.on('flows:stopping', () => clearInterval(this.#timer));
+    RED.events.once('flows:started', () => setInterval(() => this.#sample(), SAMPLE_MS).unref());
   }
 
-  /** What is on the disk may have changed. */
+  /** What is on the disk was changed: the next request sees it. */
   changed(): void {
-    for (const list of this.#lists.values()) list.listedAt = Number.NEGATIVE_INFINITY;
+    this.#lists.clear();
+    this.#listing.clear();
   }
 
-  async sessions(): Promise<{ stores: DirectoryStore[]; sessions: ListedSession[] }> {
+  /** One page of all sessions, those in use with the trend of their messages. */
+  async page(query: OverviewQuery): Promise<DirectoryPage> {
     const stores: DirectoryStore[] = [];
     const sessions: ListedSession[] = [];
+    const paths = new Map<string, string>();
     for (const store of knownStores(this.RED)) {
       const { id, name, settings } = store;
       const described: DirectoryStore = { id, name, path: settings.path };
       stores.push(described);
+      paths.set(id, settings.path);
       try {
         for (const session of await this.#sessionsOf(store)) sessions.push({ ...overviewOf(session), store: id });
       } catch (error) {
         described.error = { message: (error as Error).message };
       }
     }
-    return { stores, sessions };
+    const page = overviewPage(sessions, query, Date.now());
+    const withTrends = page.sessions.map((session) => {
+      const trend = this.#trendOf(session, paths.get(session.store) ?? '');
+      return trend === undefined ? session : { ...session, trend };
+    });
+    return { ...page, stores, sessions: withTrends };
   }
 
-  /** Of a session in use; undefined for others. */
-  trendOf({ store, clientId, messages }: ListedSession): Trend | undefined {
-    const path = knownStores(this.RED).find(({ id }) => id === store)?.settings.path;
-    const live = path === undefined ? undefined : sessionClaims.find(path, clientId);
+  #trendOf({ clientId, messages }: ListedSession, path: string): Trend | undefined {
+    const live = sessionClaims.find(path, clientId);
     const history = live === undefined ? undefined : this.#histories.get(live);
     return history?.trend(performance.now(), messages);
   }
@@ -80,31 +94,24 @@ export class SessionDirectory {
       const used = live.get(session.clientId);
       live.delete(session.clientId);
       if (used !== undefined) return infoOfUsed(session, used, maxBytes);
-      if (session.open || session.status === 'opening') this.#expire(list);
+      // It was in use when the list was made.
+      list.isOld ||= session.open || session.status === 'opening';
       return session;
     });
-    // Whoever is in use and not in the list has come since.
-    if (live.size > 0) this.#expire(list);
+    list.isOld ||= live.size > 0;
     return present;
   }
 
-  /** The next request lists anew. */
-  #expire(list: StoreList): void {
-    list.listedAt = Math.min(list.listedAt, performance.now() - LIST_USED_MS - 20 * list.tookMs);
-  }
-
-  /** An older list serves while a new one is made, unless something is known to have changed. */
   async #list(store: KnownStore): Promise<StoreList> {
-    const { path } = store.settings;
-    const known = this.#lists.get(path);
-    if (known === undefined || known.listedAt === Number.NEGATIVE_INFINITY) return this.#listAnew(store);
-    const age = performance.now() - known.listedAt;
-    if (age >= Math.max(LIST_USED_MS, 20 * known.tookMs)) {
-      const listing = this.#listAnew(store);
-      // Small ones at once: then nothing is shown that is not so any more.
-      if (5 * known.tookMs <= LIST_USED_MIN_MS) return listing;
-      listing.catch(() => this.#lists.delete(path));
-    }
+    const known = this.#lists.get(store.settings.path);
+    if (known === undefined) return this.#listAnew(store);
+    const { listedAt, tookMs, isOld } = known;
+    const usedMs = isOld ? Math.max(OLD_LIST_USED_MS, 5 * tookMs) : Math.max(LIST_USED_MS, 20 * tookMs);
+    if (performance.now() - listedAt < usedMs) return known;
+    const listing = this.#listAnew(store);
+    if (tookMs < QUICK_MS) return listing;
+    // An old list serves while a new one is made. A failure is met again, and told, when there is none.
+    listing.catch(() => this.#lists.delete(store.settings.path));
     return known;
   }
 
@@ -115,19 +122,17 @@ export class SessionDirectory {
     const startedAt = performance.now();
     const listing = withStore(store, listSessions)
       .then((sessions) => {
-        const list: StoreList = { sessions, listedAt: startedAt, tookMs: performance.now() - startedAt };
-        this.#lists.set(path, list);
+        const now = performance.now();
+        const list: StoreList = { sessions, listedAt: now, tookMs: now - startedAt, isOld: false };
+        // What was changed meanwhile is not in it.
+        if (this.#listing.get(path) === listing) this.#lists.set(path, list);
         return list;
       })
-      .finally(() => this.#listing.delete(path));
+      .finally(() => {
+        if (this.#listing.get(path) === listing) this.#listing.delete(path);
+      });
     this.#listing.set(path, listing);
     return listing;
-  }
-
-  #start(): void {
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
-    this.#timer.unref();
   }
 
   #sample(): void {

@@ -1,7 +1,9 @@
 // Joins the parts of the editor plugin into the one file that Node-RED's loader expects.
 //
 //   src/convert/index.ts                        bundled, as window.mqttSessionsConverter  -> mqtt-sessions.html
-//   plugins/mqtt-sessions/*.html                parts of the plugin, after it             -> mqtt-sessions.html
+//   plugins/mqtt-sessions/sidebar/index.ts      bundled, as window.mqttSessionsSidebar    -> mqtt-sessions.html
+//   plugins/mqtt-sessions/sidebar/sidebar.css   styles                                    -> mqtt-sessions.html
+//   plugins/mqtt-sessions/*.html                parts of the plugin, after them           -> mqtt-sessions.html
 //   plugins/mqtt-sessions/locales/<lang>.json   texts                                     -> locales/<lang>/mqtt-sessions.json
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -15,14 +17,14 @@ const plugin = 'mqtt-sessions';
 const first = `${folder}/shared.html`;
 const last = `${folder}/register.html`;
 
-/** The converter as a script for browsers that Node-RED 4 supports. */
-async function converter() {
+/** A module as a script for browsers that Node-RED 4 supports. */
+async function script(entryPoint, globalName) {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ['src/convert/index.ts'],
+    entryPoints: [entryPoint],
     bundle: true,
     format: 'iife',
-    globalName: 'mqttSessionsConverter',
+    globalName,
     platform: 'browser',
     target: 'es2020',
     write: false,
@@ -40,7 +42,11 @@ export async function buildPlugin(target) {
     await fs.writeFile(path.join(target, file), text);
   };
   const between = files.filter((file) => /^[^/]+\/[^/]+\/[^/]+\.html$/.test(file) && file !== first && file !== last);
-  const parts = [await converter()];
+  const parts = [
+    await script('src/convert/index.ts', 'mqttSessionsConverter'),
+    `<style>\n${(await read(`${folder}/sidebar/sidebar.css`)).trim()}\n</style>`,
+    await script(`${folder}/sidebar/index.ts`, 'mqttSessionsSidebar'),
+  ];
   for (const file of [first, ...between.sort(), last]) {
     parts.push((await read(file)).trim());
   }

@@ -57,7 +57,7 @@ export const suites = [
     name: 'browser',
     tests: ['browser'],
     programs: ['mosquitto', 'chromium'],
-    timeoutSeconds: 150,
+    timeoutSeconds: 240,
   },
   // On Node.js 24 the demo runs Node-RED 5.
   { name: 'demo', tests: ['demo'], nodes: ['current', '24'], timeoutSeconds: 120 },

@@ -191,6 +191,10 @@ async function prepare(results) {
       command: [bin('@biomejs', 'biome', 'bin', 'biome'), 'ci', '--error-on-warnings', `--colors=${colors}`],
     },
     { title: 'type check', command: [bin('typescript', 'bin', 'tsc'), '--noEmit'] },
+    {
+      title: 'type check of the sidebar',
+      command: [bin('typescript', 'bin', 'tsc'), '--noEmit', '-p', 'tsconfig.editor.json'],
+    },
   ];
   for (const { title, command, needed } of steps) {
     const started = performance.now();

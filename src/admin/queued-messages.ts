@@ -1,7 +1,14 @@
-import type { SessionClient } from '../client/session-client';
-import type { Message } from '../session/message';
+import * as path from 'node:path';
+import type { Message, QueuedMessage } from '../session/message';
+import { recordCodec } from '../session/record-codec';
+import { requireNotInUse } from '../store/in-use';
+import { nodeFileSystem } from '../store/node-file-system';
+import { sessionDirectoryName } from '../store/safe-name';
+import { readStoredSession } from '../store/stored-session';
 import type { AdminContext } from './context';
-import { withOpenSession } from './open-session';
+import { openClient } from './open-session';
+import { queuedMessages, recoverMessages } from './stored-messages';
+import { unknownSession } from './unknown-session';
 
 /** Most messages that one call shows. */
 export const QUEUED_MESSAGES_MAX = 100;
@@ -17,26 +24,52 @@ export interface WaitingMessage {
 
 /**
  * The messages at the front of the queue, each with its payload; of a session in use as of its last durable record.
- * @throws as `withOpenSession`.
+ * Reads only: a session that nobody uses is not opened for it.
+ * @throws SessionError `ERR_SESSION_UNKNOWN`, `ERR_SESSION_CLOSED`; `ERR_SESSION_LOCKED` naming the process that has it;
+ * `ERR_SESSION_VERSION`; the system's error.
  */
 export function firstQueuedMessages(
   context: AdminContext,
   clientId: string,
   limit: number = QUEUED_MESSAGES,
 ): Promise<WaitingMessage[]> {
-  return withOpenSession(context, clientId, (client) => first(client, Math.min(limit, QUEUED_MESSAGES_MAX)));
+  const count = Math.min(limit, QUEUED_MESSAGES_MAX);
+  return context.live(clientId) === undefined ? ofStored(context, clientId, count) : ofOpen(context, clientId, count);
 }
 
-async function first(client: SessionClient, limit: number): Promise<WaitingMessage[]> {
-  const copy = client.copy();
-  const messages: WaitingMessage[] = [];
+async function ofOpen(context: AdminContext, clientId: string, limit: number): Promise<WaitingMessage[]> {
+  const copy = openClient(context, clientId).copy();
   try {
-    for await (const { sequence, enqueuedAt, origin: _origin, ...message } of copy.queued()) {
-      messages.push({ sequence, enqueuedAt, message });
-      if (messages.length >= limit) break;
-    }
-    return messages;
+    return await first(copy.queued(), limit);
   } finally {
     await copy.close();
   }
+}
+
+async function ofStored(context: AdminContext, clientId: string, limit: number): Promise<WaitingMessage[]> {
+  const directory = path.join(context.store.path, sessionDirectoryName(clientId));
+  if (!(await context.store.exists(clientId))) throw unknownSession(context, clientId);
+  await requireNotInUse(nodeFileSystem, [directory]);
+  const session = await readStoredSession(nodeFileSystem, directory, clientId, recordCodec);
+  if (session === undefined) throw unknownSession(context, clientId);
+  try {
+    const messages = await first(onlyMessages(queuedMessages(session, await recoverMessages(session))), limit);
+    await requireNotInUse(nodeFileSystem, [directory]);
+    return messages;
+  } finally {
+    await session.close();
+  }
+}
+
+async function* onlyMessages(stored: ReturnType<typeof queuedMessages>): AsyncGenerator<QueuedMessage> {
+  for await (const { message } of stored) yield message;
+}
+
+async function first(messages: AsyncGenerator<QueuedMessage>, limit: number): Promise<WaitingMessage[]> {
+  const shown: WaitingMessage[] = [];
+  for await (const { sequence, enqueuedAt, origin: _origin, ...message } of messages) {
+    shown.push({ sequence, enqueuedAt, message });
+    if (shown.length >= limit) break;
+  }
+  return shown;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ACTION_NAMES } from '../../nodes/mqtt-session-admin/actions';
 import { waitFor } from '../support/wait';
 import { nodeTypes, renamedFlow, withEditor } from './with-editor';
 
@@ -53,6 +54,7 @@ describe('edit dialogs', function () {
     assert.equal(await text('#mqtt-persistent-broker-cleansession-label'), 'Use clean start');
     await editor.enter('#node-config-input-clientid', 'gateway-7');
     await editor.enter('#node-config-input-maxInflight', '20');
+    await editor.enter('#node-config-input-maxSendRate', '50');
     await page.selectOption('#node-config-input-onSessionLost', 'discard');
 
     await page.click('#node-config-input-btn-store-add');
@@ -87,6 +89,7 @@ describe('edit dialogs', function () {
     assert.equal(broker.autoUnsubscribe, true);
     assert.equal(broker.sessionExpiry, '');
     assert.equal(broker.maxInflight, '20');
+    assert.equal(broker.maxSendRate, '50');
     assert.equal(broker.onSessionLost, 'discard');
     assert.deepEqual(broker.credentials, { user: 'gateway', password: 'secret' });
     assert.deepEqual(
@@ -129,6 +132,27 @@ describe('edit dialogs', function () {
     assert.equal(await page.inputValue('#node-input-topicType'), 'dynamic');
     await editor.done();
     assert.equal((await editor.exported(id)).inputs, 1);
+  });
+
+  it('leaves the acknowledgement of an in node to the flow, and says when that does nothing', async () => {
+    const { page } = editor;
+    const brokers = await editor.idsOf('mqtt-persistent-broker');
+    const id = await editor.add('mqtt-persistent-in');
+    await editor.open(id);
+    const hint = () => text('#mqtt-persistent-in-acknowledge-hint');
+    await page.selectOption('#node-input-broker', String(brokers.find((broker) => broker !== 'renamed-broker')));
+    await editor.enter('#node-input-topic', 'a');
+    assert.equal(await page.inputValue('#node-input-acknowledge'), 'auto');
+    assert.match(await hint(), /once it is handed to the flow/);
+    await page.selectOption('#node-input-acknowledge', 'manual');
+    assert.match(await hint(), /action ack/);
+    await page.selectOption('#node-input-qos', '0');
+    assert.match(await hint(), /choose QoS 1 or 2/);
+    await page.selectOption('#node-input-qos', '2');
+    await page.selectOption('#node-input-broker', 'renamed-broker');
+    assert.match(await hint(), /clean sessions/);
+    await editor.done();
+    assert.equal((await editor.exported(id)).acknowledge, 'manual');
   });
 
   it('makes an out node', async () => {
@@ -194,7 +218,7 @@ describe('edit dialogs', function () {
       await page
         .locator('#node-input-action option')
         .evaluateAll((options) => options.map((option) => option.getAttribute('value'))),
-      ['', 'save', 'exists', 'info', 'list', 'delete', 'stats', 'connect', 'disconnect'],
+      ['', ...ACTION_NAMES],
     );
     await page.selectOption('#node-input-action', 'list');
     assert.equal(await isShown('#node-input-clientId'), false);

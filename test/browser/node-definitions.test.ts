@@ -70,6 +70,7 @@ describe('node definitions in the editor', function () {
       ['mqtt-persistent-broker', 'keepalive', '', /whole number from 0 to 65535/],
       ['mqtt-persistent-broker', 'sessionExpiry', '-1', /whole number from 0 to 4294967295/],
       ['mqtt-persistent-broker', 'maxInflight', '0', /whole number from 1 to 65535/],
+      ['mqtt-persistent-broker', 'maxSendRate', '0', /whole number from 1 to 4294967295/],
       ['mqtt-persistent-broker', 'birthTopic', 'a/#', /wildcards/],
       ['mqtt-persistent-broker', 'willMsg', { delay: 'soon' }, /Delay: enter a whole number/],
       ['mqtt-session-store', 'maxSize', '0.5', /at least 1 MiB/],

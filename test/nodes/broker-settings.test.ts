@@ -17,7 +17,7 @@ describe('the settings of a broker node', () => {
     it(`make ${url} of ${JSON.stringify(config)}`, () => assert.equal(brokerUrl(config), url));
 
   it('read strings, as environment variables are', () => {
-    const { connection, autoConnect, autoUnsubscribe, maxInflight } = brokerSettings(
+    const { connection, autoConnect, autoUnsubscribe, maxInflight, maxSendRate } = brokerSettings(
       {
         broker: 'plant',
         protocolVersion: '5',
@@ -26,12 +26,19 @@ describe('the settings of a broker node', () => {
         autoConnect: 'false',
         autoUnsubscribe: 'false',
         maxInflight: '7',
+        maxSendRate: '50',
       },
       {},
       surroundings,
     );
     assert.deepEqual([connection.protocolVersion, connection.keepalive, connection.clean], [5, 30, false]);
-    assert.deepEqual([autoConnect, autoUnsubscribe, maxInflight], [false, false, 7]);
+    assert.deepEqual([autoConnect, autoUnsubscribe, maxInflight, maxSendRate], [false, false, 7, 50]);
+  });
+
+  it('send without a limit when no rate is given', () => {
+    for (const maxSendRate of [undefined, '', '0', 'fast']) {
+      assert.equal(brokerSettings({ broker: 'plant', maxSendRate }, {}, surroundings).maxSendRate, undefined);
+    }
   });
 
   it('speak MQTT 3.1 in compatibility mode', () => {

@@ -54,6 +54,25 @@ describe('an out node that completes when the broker has acknowledged (node-red 
     assert.deepEqual(payloads(flow), ['2', '1']);
     assert.equal(flow.received('errors').filter(({ payload }) => payload !== undefined).length, 0);
   });
+
+  it('waits for so many only: what comes beyond is done when it is stored, and says so', async () => {
+    flow = await Flow.start(nodes('bounded'));
+    const large = Buffer.alloc(9 * 1024 * 1024);
+    for (const payload of [large, large, 'beyond']) flow.input('out', { payload });
+    await flow.messages('done', 1);
+    assert.deepEqual(payloads(flow), ['beyond']);
+    const running = flow;
+    await waitFor(() => running.logged.some(({ text }) => text.includes('too-many-pending')), { what: 'the warning' });
+    await mosquitto.start();
+    await flow.messages('done', 3);
+    // There is room again.
+    await mosquitto.stop();
+    await waitFor(() => running.status('out')?.state !== 'connected', { what: 'the loss of the connection' });
+    flow.input('out', { payload: 'waits' });
+    flow.input('quick', { payload: 'stored' });
+    await flow.messages('done', 4);
+    assert.equal(payloads(flow).at(-1), 'stored');
+  });
 });
 
 function payloads(flow: Flow): unknown[] {

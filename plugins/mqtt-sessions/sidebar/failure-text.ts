@@ -1,0 +1,9 @@
+import { EndpointError } from './api';
+import type { Text } from './types';
+
+/** What the endpoint said, or that there was no answer. */
+export function failureText(error: unknown, text: Text): string {
+  if (!(error instanceof EndpointError)) return String(error);
+  if (error.message !== '') return error.message;
+  return error.status === 0 ? text('no-answer') : text('refused', { status: error.status });
+}

@@ -1,0 +1,148 @@
+import { api } from './api';
+import { element } from './elements';
+import type { Formats } from './format';
+import type { FailedMessage, MessagePreview, Session, Text } from './types';
+
+/** A part of the details that is loaded when the user opens it. */
+export interface Section {
+  key: 'subscriptions' | 'messages' | 'failed' | 'statistics' | 'errors';
+  /** Shows payloads, or what they may tell. */
+  needsWrite: boolean;
+  /** Whether a session has it, as it is now. */
+  isFor(session: Session): boolean;
+  load(session: Session, context: SectionContext): Promise<Node[]>;
+}
+
+export interface SectionContext {
+  text: Text;
+  formats: Formats;
+  /** Of the server. */
+  now: number;
+}
+
+const FAILED_SHOWN = 20;
+
+const isUsable = ({ status, clientId }: Session) => status !== 'locked' && status !== 'opening' && clientId !== '';
+
+export const SECTIONS: readonly Section[] = [
+  {
+    key: 'messages',
+    needsWrite: true,
+    isFor: (session) => isUsable(session) && session.error === undefined,
+    load: async (session, context) => {
+      const messages = await api.messages(session);
+      if (messages.length === 0) return [empty(context.text('messages.none'))];
+      return [list(messages.map((message) => messageItem(message, context)))];
+    },
+  },
+  {
+    key: 'failed',
+    needsWrite: true,
+    isFor: (session) => isUsable(session) && session.error === undefined,
+    load: failedItems,
+  },
+  {
+    key: 'subscriptions',
+    needsWrite: false,
+    isFor: ({ clientId }) => clientId !== '',
+    load: async (session, { text }) => {
+      const { subscriptions } = await api.info(session);
+      if (subscriptions.length === 0) return [empty(text('subscriptions.none'))];
+      return [
+        list(
+          subscriptions.map(({ topic, qos, state, refusedWith }) => {
+            const code = refusedWith?.toString(16).padStart(2, '0') ?? '';
+            const why =
+              refusedWith === undefined ? text(`subscription.${state}`) : text('subscription.refused', { code });
+            return item(topic, [text('qos', { qos }), why], state === 'active' ? 'good' : 'wait');
+          }),
+        ),
+      ];
+    },
+  },
+  {
+    key: 'statistics',
+    needsWrite: false,
+    isFor: ({ status }) => status !== 'stored' && status !== 'locked' && status !== 'opening',
+    load: async (session, context) => [statisticsList(await api.statistics(session), context)],
+  },
+  {
+    key: 'errors',
+    needsWrite: false,
+    isFor: ({ error, connectionError }) => error !== undefined || connectionError !== undefined,
+    load: async ({ error, connectionError }) => [
+      list(
+        [error, connectionError].flatMap((one) => (one === undefined ? [] : [item(one.message, [one.code], 'bad')])),
+      ),
+    ],
+  },
+];
+
+function messageItem(message: MessagePreview, { text, formats, now }: SectionContext): HTMLElement {
+  const { topic, qos, retain, bytes, enqueuedAt, preview, isText, isCut } = message;
+  const facts = [
+    text('qos', { qos }),
+    retain ? text('retained') : '',
+    formats.bytes(bytes),
+    text('ago', { age: formats.duration(now - enqueuedAt) }),
+  ];
+  const shown =
+    bytes === 0 ? text('no-payload') : (isText ? preview : text('hexadecimal', { preview })) + (isCut ? '…' : '');
+  return item(topic, facts, 'wait', element('pre', {}, [shown]));
+}
+
+async function failedItems(session: Session, context: SectionContext): Promise<Node[]> {
+  const { text, formats } = context;
+  const { deadLetters, total } = await api.failed(session, FAILED_SHOWN);
+  if (deadLetters.length === 0) return [empty(text('failed.none'))];
+  const items = list(deadLetters.map((one) => failedItem(one, context)));
+  if (total.count <= deadLetters.length) return [items];
+  const counts = { shown: formats.count(deadLetters.length), count: formats.count(total.count) };
+  return [empty(text('failed.more', counts)), items];
+}
+
+function failedItem(letter: FailedMessage, { text, formats, now }: SectionContext): HTMLElement {
+  const { message, reason, reasonCode, reasonString, failedAt, size } = letter;
+  const code = reasonCode === undefined ? '' : text('reason-code', { code: reasonCode.toString(16).padStart(2, '0') });
+  const facts = [
+    text(`reason.${reason}`),
+    code,
+    reasonString ?? '',
+    text('qos', { qos: message.qos }),
+    formats.bytes(size),
+    text('ago', { age: formats.duration(now - failedAt) }),
+  ];
+  return item(message.topic, facts, 'bad');
+}
+
+/** Counters and gauges by name; those that end in `At` are times, and so on. */
+function statisticsList(statistics: Record<string, unknown>, { text, formats }: SectionContext): HTMLElement {
+  const rows = Object.entries(statistics).flatMap(([name, value]) => {
+    if (typeof value !== 'number') return [];
+    const shown = valueText(name, value, text, formats);
+    return [element('dt', {}, [text(`statistic.${name}`)]), element('dd', {}, [shown])];
+  });
+  return element('dl', { class: 'mqtt-sessions-facts' }, rows);
+}
+
+function valueText(name: string, value: number, text: Text, formats: Formats): string {
+  if (/At$|^since$/.test(name)) return value === 0 ? text('none') : formats.time(value);
+  if (/Ms$/.test(name)) return formats.duration(value);
+  return /bytes/i.test(name) ? formats.bytes(value) : formats.count(value);
+}
+
+function list(items: HTMLElement[]): HTMLElement {
+  return element('ul', { class: 'mqtt-sessions-items' }, items);
+}
+
+function item(title: string, facts: readonly string[], level: string, more?: HTMLElement): HTMLElement {
+  return element('li', { 'data-level': level }, [
+    element('span', { class: 'mqtt-sessions-item-title' }, [title]),
+    element('span', { class: 'mqtt-sessions-item-facts' }, [facts.filter((fact) => fact !== '').join(' · ')]),
+    more,
+  ]);
+}
+
+function empty(text: string): HTMLElement {
+  return element('p', { class: 'mqtt-sessions-hint' }, [text]);
+}

@@ -1,0 +1,142 @@
+import { type Draining, drainingOf } from './draining';
+import type { Formats } from './format';
+import type { Session, Text } from './types';
+
+/** What stands on an icon's place and colour: whether somebody must look after it. */
+export type Level = 'good' | 'idle' | 'wait' | 'bad';
+
+export interface RowTexts {
+  name: string;
+  level: Level;
+  /** What it does, in a few words. */
+  state: string;
+  /** What it holds. */
+  holds: string;
+  /** What is out of the ordinary. */
+  marks: string[];
+  /** Of a queue that becomes shorter, 0 to 1. */
+  progress: number | undefined;
+}
+
+/** A limit is worth showing from here on. */
+const SHARE_SHOWN = 0.01;
+
+/** The texts of a session in the list; times are told relative to `now`. */
+export function rowTexts(session: Session, text: Text, formats: Formats, now: number): RowTexts {
+  const draining = drainingOf(session);
+  return {
+    name: nameOf(session, text),
+    level: levelOf(session),
+    state: [
+      draining === undefined ? stateText(session, text, formats, now) : drainingText(draining, text, formats),
+      ...(session.broker === '' ? [] : [session.broker]),
+    ].join(' · '),
+    holds: holdsText(session, text, formats, now),
+    marks: marksOf(session, text, formats),
+    progress: draining?.share,
+  };
+}
+
+/** For example "60% sent, 50/s, 8 sec left". */
+export function drainingText({ share, perSecond, leftMs }: Draining, text: Text, formats: Formats): string {
+  return text('draining', {
+    percent: formats.percent(share),
+    rate: formats.count(perSecond),
+    left: formats.duration(leftMs),
+  });
+}
+
+/** The client id; where that is not known, the name of the directory. */
+export function nameOf({ clientId, key }: Session, text: Text): string {
+  return clientId === '' ? text('unknown-client-id', { key }) : clientId;
+}
+
+export function levelOf({ status, orphaned, error, paused, messages }: Session): Level {
+  if (error !== undefined || orphaned || status === 'locked') return 'bad';
+  if (status === 'retrying') return 'bad';
+  if (paused || status === 'connecting' || status === 'opening') return 'wait';
+  if (status === 'connected') return 'good';
+  return messages > 0 ? 'wait' : 'idle';
+}
+
+/** For example "next attempt in 4 sec". */
+export function stateText(session: Session, text: Text, formats: Formats, now: number): string {
+  const { status, nextAttemptAt, expiresAt, paused, lockedBy } = session;
+  const state = text(`status.${paused && status === 'connected' ? 'paused' : status}`);
+  if (status === 'retrying') return text('next-attempt', { state, time: formats.duration(nextAttemptAt - now) });
+  if (lockedBy !== undefined) return text('locked-by', { state, host: lockedBy.host, pid: lockedBy.pid });
+  if (expiresAt === 0) return state;
+  if (expiresAt <= now) return text('expired', { state });
+  return text('expires', { state, time: formats.duration(expiresAt - now) });
+}
+
+function holdsText(session: Session, text: Text, formats: Formats, now: number): string {
+  const { messages, queued, inflight, messageBytes, oldestEnqueuedAt, usedShare } = session;
+  if (messages === 0) return text('holds.nothing');
+  return [
+    text('holds.queued', { count: formats.count(queued) }),
+    inflight > 0 ? text('holds.inflight', { count: formats.count(inflight) }) : '',
+    formats.bytes(messageBytes),
+    oldestEnqueuedAt > 0 ? text('holds.oldest', { age: formats.duration(now - oldestEnqueuedAt) }) : '',
+    usedShare >= SHARE_SHOWN ? text('holds.share', { percent: formats.percent(usedShare) }) : '',
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
+}
+
+/** What is out of the ordinary. */
+export function marksOf(session: Session, text: Text, formats: Formats): string[] {
+  const { orphaned, paused, deadLetters, error, status } = session;
+  const count = deadLetters?.count ?? 0;
+  return [
+    error !== undefined && status !== 'locked' ? text('mark.error') : '',
+    orphaned ? text('mark.orphaned') : '',
+    paused ? text('mark.paused') : '',
+    count > 0 ? text('mark.failed', { count: formats.count(count) }) : '',
+  ].filter((mark) => mark !== '');
+}
+
+/** All that is known of a session besides lists: labels and values. */
+export function factsOf(session: Session, text: Text, formats: Formats, now: number): [label: string, value: string][] {
+  const { deadLetters, expiryInterval, expiresAt, oldestEnqueuedAt, trend, maxBytes, nextAttemptAt } = session;
+  const label = (key: string) => text(`fact.${key}`);
+  const facts: [string, string][] = [
+    [label('broker'), session.broker === '' ? text('none-yet') : session.broker],
+    [label('queued'), formats.count(session.queued)],
+    [label('inflight'), formats.count(session.inflight)],
+    [
+      label('bytes'),
+      text('of-limit', {
+        bytes: formats.bytes(session.messageBytes),
+        percent: formats.percent(session.usedShare),
+        limit: formats.bytes(maxBytes),
+      }),
+    ],
+    [
+      label('oldest'),
+      oldestEnqueuedAt === 0 ? text('none') : text('ago', { age: formats.duration(now - oldestEnqueuedAt) }),
+    ],
+    [
+      label('failed'),
+      deadLetters === undefined
+        ? text('unknown')
+        : text('count-and-bytes', { count: formats.count(deadLetters.count), bytes: formats.bytes(deadLetters.bytes) }),
+    ],
+    [label('expiry'), expiryText(expiryInterval, expiresAt, text, formats, now)],
+    [label('files'), formats.bytes(session.fileBytes)],
+    [label('created'), session.createdAt === 0 ? text('unknown') : formats.time(session.createdAt)],
+  ];
+  if (nextAttemptAt > 0)
+    facts.splice(1, 0, [label('next-attempt'), text('in', { time: formats.duration(nextAttemptAt - now) })]);
+  if (trend !== undefined && trend.fallingPerSecond > 0) {
+    facts.splice(2, 0, [label('rate'), text('per-second', { rate: formats.count(trend.fallingPerSecond) })]);
+  }
+  return facts;
+}
+
+function expiryText(interval: number, at: number, text: Text, formats: Formats, now: number): string {
+  if (interval === 0) return text('never');
+  const after = formats.duration(interval * 1000);
+  if (at === 0) return text('expiry-unused', { time: after });
+  return at <= now ? text('expiry-over', { time: after }) : text('in', { time: formats.duration(at - now) });
+}

@@ -1,0 +1,60 @@
+import type { SessionOverview } from '../../../src/admin/session-info';
+
+// What the endpoints answer; docs/administration.md describes it.
+
+export interface Trend {
+  depths: number[];
+  peak: number;
+  fallingPerSecond: number;
+}
+
+export type Session = SessionOverview & { store: string; trend?: Trend };
+
+export interface Store {
+  id: string;
+  name: string;
+  path: string;
+  error?: { message: string };
+}
+
+export interface Page {
+  now: number;
+  total: number;
+  matching: number;
+  messages: number;
+  messageBytes: number;
+  counts: Record<string, number>;
+  offset: number;
+  stores: Store[];
+  sessions: Session[];
+}
+
+export interface MessagePreview {
+  sequence: number;
+  enqueuedAt: number;
+  topic: string;
+  qos: number;
+  retain: boolean;
+  bytes: number;
+  preview: string;
+  isText: boolean;
+  isCut: boolean;
+}
+
+export interface FailedMessage {
+  id: number;
+  reason: string;
+  reasonCode?: number;
+  reasonString?: string;
+  failedAt: number;
+  size: number;
+  message: { topic: string; qos: number };
+}
+
+export interface FailedPage {
+  deadLetters: FailedMessage[];
+  total: { count: number; bytes: number };
+}
+
+/** A text of the catalogue, below `sidebar`. */
+export type Text = (key: string, values?: Record<string, string | number>) => string;

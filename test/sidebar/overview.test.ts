@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { BUCKET_MS, DepthHistory } from '../../nodes/mqtt-session-admin/depth-history';
+import { type OverviewQuery, overviewPage } from '../../nodes/mqtt-session-admin/overview-query';
+import type { Session } from '../../plugins/mqtt-sessions/sidebar/types';
+import { NOW, sessionWith } from './sessions';
+
+const all: OverviewQuery = {
+  store: '',
+  key: '',
+  text: '',
+  state: 'all',
+  sort: 'messages',
+  reverse: false,
+  offset: 0,
+  limit: 100,
+};
+
+describe('the history of a queue', () => {
+  it('keeps the largest number of each span, of the last five minutes', () => {
+    const history = new DepthHistory();
+    for (let at = 0; at < 100 * BUCKET_MS; at += 1_000) history.record(at, at === 99 * BUCKET_MS ? 500 : 7);
+    const { depths } = history.trend(100 * BUCKET_MS - 1, 9);
+    assert.equal(depths.length, 60);
+    assert.deepEqual(depths.slice(-3), [7, 500, 9]);
+  });
+
+  it('knows how fast it falls, and how long it was at its longest', () => {
+    const history = new DepthHistory();
+    for (let at = 0; at <= 60_000; at += 2_000) history.record(at, 10_000 - at / 10);
+    const { fallingPerSecond, peak } = history.trend(60_000, 4_000);
+    assert.equal(fallingPerSecond, 100);
+    assert.equal(peak, 10_000);
+    history.record(62_000, 0);
+    history.record(64_000, 5);
+    assert.deepEqual(history.trend(66_000, 5).peak, 5, 'a new queue');
+  });
+
+  it('does not fall while it grows, or when nothing is known', () => {
+    assert.deepEqual(new DepthHistory().trend(5, 3), { depths: [3], peak: 3, fallingPerSecond: 0 });
+    const history = new DepthHistory();
+    history.record(0, 1);
+    history.record(2_000, 10);
+    assert.equal(history.trend(4_000, 20).fallingPerSecond, 0);
+  });
+});
+
+describe('a page of sessions', () => {
+  const session = (clientId: string, values: Partial<Session> = {}) =>
+    sessionWith({ clientId, key: `${clientId}~`, ...values });
+  const sessions = [
+    session('b', { messages: 5, messageBytes: 50, oldestEnqueuedAt: NOW - 10 }),
+    session('A', { status: 'retrying', messages: 9, messageBytes: 10, oldestEnqueuedAt: NOW - 99 }),
+    session('c', { status: 'stored', orphaned: true, messages: 1, expiresAt: NOW - 1, store: 'other' }),
+    session('d', { deadLetters: { count: 2, bytes: 20 }, expiresAt: NOW + 1 }),
+  ];
+  const page = (query: Partial<OverviewQuery>) => overviewPage(sessions, { ...all, ...query }, NOW);
+  const ids = (query: Partial<OverviewQuery>) => page(query).sessions.map(({ clientId }) => clientId);
+
+  it('is in the order asked for', () => {
+    assert.deepEqual(ids({ sort: 'messages' }), ['A', 'b', 'c', 'd']);
+    assert.deepEqual(ids({ sort: 'messages', reverse: true }), ['d', 'c', 'b', 'A']);
+    assert.deepEqual(ids({ sort: 'clientId' }), ['A', 'b', 'c', 'd']);
+    assert.deepEqual(ids({ sort: 'bytes' }), ['b', 'A', 'c', 'd']);
+    assert.deepEqual(ids({ sort: 'oldest' }), ['A', 'b', 'c', 'd']);
+    assert.deepEqual(ids({ sort: 'expiry' }), ['c', 'd', 'A', 'b']);
+    assert.deepEqual(ids({ sort: 'deadLetters' }), ['d', 'A', 'b', 'c']);
+  });
+
+  it('holds what the filter lets through, with its messages; counts are of all', () => {
+    assert.deepEqual(ids({ state: 'messages' }), ['A', 'b', 'c']);
+    assert.deepEqual(ids({ state: 'trouble' }), ['A', 'c']);
+    assert.deepEqual(ids({ text: 'a' }), ['A', 'b', 'c', 'd'], 'the address of the broker counts, too');
+    assert.deepEqual(ids({ text: 'D' }), ['d']);
+    const { matching, messages, messageBytes, total, counts } = page({ state: 'expired', store: 'other' });
+    assert.deepEqual([matching, messages, messageBytes, total], [1, 1, 0, 4]);
+    assert.deepEqual(counts, { all: 4, messages: 3, trouble: 2, orphaned: 1, failed: 1, expired: 1 });
+    assert.deepEqual(ids({ key: 'b~', store: 'default' }), ['b']);
+    assert.deepEqual(ids({ key: 'b~', store: 'other' }), []);
+  });
+
+  it('is the last one when there are fewer than asked for', () => {
+    assert.deepEqual(ids({ offset: 1, limit: 2 }), ['b', 'c']);
+    assert.deepEqual(ids({ offset: 99, limit: 2 }), ['c', 'd']);
+    assert.equal(page({ offset: 99, limit: 2 }).offset, 2);
+  });
+});
