@@ -5,10 +5,12 @@
 //   nodes           Node.js versions to run on; `current` is the one that runs the script
 //   atOnce          how many of them side by side; default 1
 //   environment     further versions, handed to the tests as paths in environment variables
+//   besideNext      runs side by side with the next one in the table
 //   programs        system programs, handed over as MOSQUITTO and CHROMIUM
 //   timeoutSeconds  for one run; after it everything that the run started is killed
 export const suites = [
   { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 480 },
+  { name: 'cli', tests: ['cli'], timeoutSeconds: 180 },
   { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 180 },
   { name: 'parity', tests: ['parity'], programs: ['mosquitto'], timeoutSeconds: 180 },
   {
@@ -26,6 +28,8 @@ export const suites = [
     entry: 'test/simulation/main.ts',
     command: ['scripts/simulate.mjs', '--seconds', '60', '--seed', '5551234'],
     timeoutSeconds: 180,
+    // One of them computes, the other waits for processes and networks.
+    besideNext: true,
   },
   { name: 'crash', tests: ['crash'], programs: ['mosquitto'], timeoutSeconds: 360 },
   {

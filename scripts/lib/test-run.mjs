@@ -181,6 +181,27 @@ async function runOn(version, suite, results, programs, deadline) {
   results.add(title, started, counts);
 }
 
+/** As `runSuite`; what keeps it from running is a failure. */
+async function tryRun(suite, results, programs, deadline) {
+  try {
+    await runSuite(suite, results, programs, deadline);
+  } catch (error) {
+    results.add(suite.name, performance.now(), { failed: 1, problem: error.message });
+  }
+}
+
+/** The suites in their order; one with `besideNext` together with the one behind it. */
+function groupsOf(chosen) {
+  const groups = [];
+  let open = false;
+  for (const suite of chosen) {
+    if (open) groups.at(-1).push(suite);
+    else groups.push([suite]);
+    open = suite.besideNext === true;
+  }
+  return groups;
+}
+
 /** Build, lint and type check; answers whether the suites can run (they need the build). */
 async function prepare(results) {
   const bin = (...parts) => path.join(root, 'node_modules', ...parts);
@@ -229,12 +250,8 @@ export async function test(args) {
   }
   const deadline = performance.now() + budgetSeconds * 1000;
   if (await prepare(results)) {
-    for (const suite of present) {
-      try {
-        await runSuite(suite, results, programs, deadline);
-      } catch (error) {
-        results.add(suite.name, performance.now(), { failed: 1, problem: error.message });
-      }
+    for (const group of groupsOf(present)) {
+      await Promise.all(group.map((suite) => tryRun(suite, results, programs, deadline)));
     }
   }
   if (results.failures.length > 0) {
