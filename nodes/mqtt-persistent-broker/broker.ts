@@ -15,7 +15,7 @@ import { runtimeTexts, type Translate } from '../shared/texts';
 import { adminContext } from './admin-context';
 import { clearAtBroker } from './clear-at-broker';
 import { ConnectionControl } from './connection-control';
-import { PendingPublishes } from './pending-publishes';
+import { PENDING_MAX, PendingPublishes } from './pending-publishes';
 import { flowFileSubscribers, isPresent, subscriptionFate } from './reconcile';
 import { assignSession } from './session-assignments';
 import { type HostedSession, SessionHost, sessionClaims } from './session-host';
@@ -197,7 +197,8 @@ export class Broker implements LiveSession {
 
   /**
    * Stores a message. `done` is called exactly once: when the message is stored, or acknowledged, or with an error; also
-   * when the broker node closes before the acknowledgement, because the message is safe then.
+   * when the broker node closes before the acknowledgement, or too many wait for theirs, because the message is safe
+   * then. What becomes of it afterwards is told as an error of the node, if it fails.
    */
   publish(
     message: Message,
@@ -205,7 +206,10 @@ export class Broker implements LiveSession {
     until: 'stored' | 'acknowledged',
     done: (error?: Error) => void,
   ): void {
-    const observer = until === 'stored' ? { stored: done, failed: done } : this.#pending.add(done);
+    const isFull = until === 'acknowledged' && this.#pending.isFull;
+    if (isFull) this.#reporter.tooManyPending(PENDING_MAX);
+    const observer =
+      until === 'stored' || isFull ? { stored: done, failed: done } : this.#pending.add(message.payload.length, done);
     try {
       this.#host.publish(message, observer, origin);
     } catch (error) {

@@ -56,6 +56,8 @@ export class CoreClient extends EventEmitter {
   #client: SessionClient | undefined;
   #attempts = 0;
   #isEnded = false;
+  /** There was a connection, or an attempt, of which the end was not told yet. */
+  #isActive = false;
 
   constructor(
     private readonly broker: Broker,
@@ -96,8 +98,10 @@ export class CoreClient extends EventEmitter {
       this.#tell('message', topic, payload, packet);
     });
     client.on('state', (state) => {
+      if (state.kind === 'closed') this.#tellEnd();
       if (state.kind !== 'open' || state.link.kind !== 'connecting') return;
       this.#isEnded = false;
+      this.#isActive = true;
       this.#attempts += 1;
       if (this.#attempts > 1) this.#tell('reconnect');
     });
@@ -125,6 +129,7 @@ export class CoreClient extends EventEmitter {
       granted.push({ topic: filter, qos });
       if (granted.length === requests.length) this.#call(done, null, granted);
     };
+    if (requests.length === 0) this.#call(done, null, granted);
     try {
       for (const { filter } of requests) assertTopicFilter(filter);
       for (const request of requests) {
@@ -162,9 +167,10 @@ export class CoreClient extends EventEmitter {
   end(force?: unknown, options?: unknown, callback?: unknown): this {
     const done = [force, options, callback].find((argument) => typeof argument === 'function') as Callback | undefined;
     this.#isEnded = true;
+    this.#isActive = true;
     this.actions.disconnect(force === true).then(
       () => {
-        this.#tell('end');
+        this.#tellEnd();
         this.#call(done);
       },
       (error: Error) => this.actions.failed(error),
@@ -195,8 +201,18 @@ export class CoreClient extends EventEmitter {
     }
     // Without a listener this event would be thrown; the broker node has reported it in any case.
     if (!wasUp && kind !== 'ended' && this.listenerCount('error') > 0) this.#tell('error', error);
+    // By whoever disconnected: nobody connects again.
+    if (!this.broker.isConnecting) this.#isEnded = true;
     this.#tell('close');
-    if (!this.#isEnded) this.#tell('offline');
+    if (this.#isEnded) this.#tellEnd();
+    else this.#tell('offline');
+  }
+
+  /** Once after each time that there was a connection or an attempt. */
+  #tellEnd(): void {
+    if (!this.#isActive) return;
+    this.#isActive = false;
+    this.#tell('end');
   }
 
   #answered({ filter, state, qos, refusedWith }: Subscription): void {

@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { SessionError } from '../../src/errors';
 import { storeNodeOf } from '../mqtt-session-store/node';
-import { booleanOf, textOf } from '../shared/config-values';
+import { textOf } from '../shared/config-values';
 import { quietErrors } from '../shared/quiet-errors';
 import type { StoreLog } from '../shared/store-clean-up';
 import { storeSettings } from '../shared/store-settings';
@@ -49,7 +49,8 @@ export function registerBroker(RED: NodeAPI): void {
       );
       return;
     }
-    const tlsId = booleanOf(config.usetls, false) ? textOf(config.tls) : undefined;
+    // Also with TLS off: a connect action may turn it on.
+    const tlsId = textOf(config.tls);
     const tls = tlsId === undefined ? undefined : (RED.nodes.getNode(tlsId) as TlsNode | null);
     const broker = new Broker(RED, this, config, {
       store: store?.settings ?? storeSettings({}, RED.settings.userDir),

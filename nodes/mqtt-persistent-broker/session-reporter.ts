@@ -45,6 +45,11 @@ export class SessionReporter {
     this.node.error(error, msg);
   }
 
+  /** More messages than these wait for their acknowledgement. */
+  tooManyPending(count: number): void {
+    this.#warnLimited('pending', this.translate('log.too-many-pending', { count }));
+  }
+
   close(): void {
     this.#limit.close();
   }
@@ -125,6 +130,9 @@ export class SessionReporter {
         return;
       case 'session-adopted':
         this.node.log(this.translate('log.session-adopted', { broker: address }));
+        return;
+      case 'session-cleared':
+        this.node.warn(this.translate('log.session-cleared', { broker: address }));
         return;
       case 'session-expired':
         this.node.warn(this.translate('log.session-expired', { seconds: report.expiryInterval }));

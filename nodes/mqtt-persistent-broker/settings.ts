@@ -1,5 +1,5 @@
 import type { ConnectionOptions, WillMessage } from '../../src/connection/types';
-import { booleanOf, isRecord, numberOf, qosOf, textOf, userPropertiesOf } from '../shared/config-values';
+import { booleanOf, exactTextOf, isRecord, numberOf, qosOf, textOf, userPropertiesOf } from '../shared/config-values';
 import { encodePayload } from '../shared/payload';
 import { httpProxyFor } from './http-proxy';
 
@@ -13,7 +13,7 @@ export interface BrokerCredentials {
 
 /** What surrounds the broker node. */
 export interface BrokerSurroundings {
-  /** Adds TLS options (ca, cert, rejectUnauthorized, ...); present when a TLS configuration is chosen and TLS is on. */
+  /** Adds TLS options (ca, cert, rejectUnauthorized, ...); present when a TLS configuration is chosen. Used when TLS is on. */
   addTLSOptions?: (options: Record<string, unknown>) => void;
   /** Seconds, 0: never. Of the store node; for a broker node that says nothing. */
   storeExpiry: number;
@@ -56,7 +56,7 @@ export function brokerSettings(
   const url = brokerUrl(config);
   const isSecure = /^(mqtts|ssl|tls|wss):/i.test(url);
   const transport: Record<string, unknown> = {};
-  if (isSecure) addTLSOptions?.(transport);
+  if (isSecure && booleanOf(config.usetls, false)) addTLSOptions?.(transport);
   const httpProxy = httpProxyFor(url, proxyOptions);
   if (httpProxy !== undefined) transport.httpProxy = httpProxy;
   const connection: BrokerSettings['connection'] = {
@@ -186,13 +186,20 @@ function connectProperties(config: BrokerConfig, clean: boolean, storeExpiry: nu
   };
 }
 
+/** Correlation data from a field, or from a message, which may have bytes. */
+function bytesOf(value: unknown): Buffer | undefined {
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  const text = exactTextOf(value);
+  return text === undefined ? undefined : Buffer.from(text);
+}
+
 /** The birth, close or will message; undefined without a topic. */
 function specialMessage(
   config: BrokerConfig,
   kind: 'birth' | 'close' | 'will',
   protocolVersion: 3 | 4 | 5,
 ): WillMessage | undefined {
-  const topic = textOf(config[`${kind}Topic`]);
+  const topic = exactTextOf(config[`${kind}Topic`]);
   if (topic === undefined) return undefined;
   const payload = encodePayload(config[`${kind}Payload`]);
   const message: WillMessage = {
@@ -203,11 +210,11 @@ function specialMessage(
   };
   const options = config[`${kind}Msg`];
   if (protocolVersion !== 5 || !isRecord(options)) return message;
-  const correlationData = textOf(options.correl ?? options.correlationData);
+  const correlationData = options.correl ?? options.correlationData;
   const properties: Record<string, unknown> = {
-    contentType: textOf(options.contentType),
-    responseTopic: textOf(options.respTopic ?? options.responseTopic),
-    correlationData: correlationData === undefined ? undefined : Buffer.from(correlationData),
+    contentType: exactTextOf(options.contentType),
+    responseTopic: exactTextOf(options.respTopic ?? options.responseTopic),
+    correlationData: bytesOf(correlationData),
     messageExpiryInterval: expiryOf(options.expiry ?? options.messageExpiryInterval),
     willDelayInterval: kind === 'will' ? expiryOf(options.delay ?? options.willDelayInterval) : undefined,
     userProperties: userPropertiesOf(options.userProps ?? options.userProperties),

@@ -32,7 +32,8 @@ export function registerIn(RED: NodeAPI): void {
       return;
     }
     const handler = deliverTo(this, broker, RED._);
-    const datatype = datatypeOf(config.datatype) ?? 'utf8';
+    // What Node-RED's own node does not know it detects, without parsing JSON.
+    const datatype = datatypeOf(config.datatype) ?? (config.datatype ? 'auto' : 'utf8');
     const acknowledge = textOf(config.acknowledge) === 'manual' ? 'manual' : 'auto';
     try {
       const subscriber = isDynamic

@@ -1,4 +1,5 @@
 // A flow file as Node-RED's local file storage keeps it: read, and replaced without ever losing what was there.
+import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -19,6 +20,8 @@ export interface FlowFile {
 export async function readFlowFile(file: string): Promise<FlowFile> {
   const real = await fs.realpath(file);
   const bytes = await fs.readFile(real);
+  // Decoded all the same, characters would be lost when it is written.
+  if (!isUtf8(bytes)) throw new Error(`${file} is not UTF-8, as Node-RED writes flow files. Save it as UTF-8 first.`);
   const text = bytes.toString('utf8');
   let parsed: unknown;
   try {

@@ -14,7 +14,7 @@ import type {
   NodeSummary,
   Obstacle,
 } from './types';
-import { warningsFor } from './warnings';
+import { Sessions, warningsFor } from './warnings';
 
 /**
  * Converts the MQTT nodes of a flow; `flows` is everything in a flow file, or what is deployed. Nothing given is changed.
@@ -51,11 +51,12 @@ export function convertFlows(flows: readonly FlowNode[], options: ConvertOptions
 
   const applied = new Map(planned.flatMap(({ isConverted, replacements }) => (isConverted ? [...replacements] : [])));
   const result = flows.map((node) => applied.get(node) ?? node);
+  const sessions = new Sessions(result);
   const changesOf = (replacements: ReadonlyMap<FlowNode, FlowNode>): ChangedNode[] =>
     [...replacements].map(([before, after]) => ({
       ...summaryOf(after),
       from: before.type,
-      warnings: warningsFor(before, after, direction, result),
+      warnings: warningsFor(before, after, direction, sessions),
     }));
   const groups = planned.map(
     ({ key, group, obstacles, replacements, isConverted }): ConvertGroup => ({

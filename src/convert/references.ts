@@ -116,8 +116,15 @@ class DisjointSets {
   private readonly parents = new Map<string, string>();
 
   find(item: string): string {
-    const parent = this.parents.get(item);
-    return parent === undefined ? item : this.find(parent);
+    let root = item;
+    for (let parent = this.parents.get(root); parent !== undefined; parent = this.parents.get(root)) root = parent;
+    // What was on the way points there from now on: chains stay short, however many brokers a variable may name.
+    for (let next = item; next !== root; ) {
+      const parent = this.parents.get(next) ?? root;
+      this.parents.set(next, root);
+      next = parent;
+    }
+    return root;
   }
 
   join(left: string, right: string): void {

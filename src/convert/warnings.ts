@@ -1,20 +1,15 @@
-import { OWN_FIELDS, roleOf, typesFor } from './node-types';
+import { isBrokerType, OWN_FIELDS, roleOf, typesFor } from './node-types';
 import { variableIn } from './references';
 import type { Direction, FlowNode, Warning } from './types';
 
-/** What a user should know about `after`, made of `before`; `flows` is the converted flow. */
-export function warningsFor(
-  before: FlowNode,
-  after: FlowNode,
-  direction: Direction,
-  flows: readonly FlowNode[],
-): Warning[] {
+/** What a user should know about `after`, made of `before`; `sessions` are those of the converted flow. */
+export function warningsFor(before: FlowNode, after: FlowNode, direction: Direction, sessions: Sessions): Warning[] {
   if (direction === 'to-core') return lossesOf(before);
   if (roleOf(after.type, typesFor(direction).to) !== 'broker') return [];
   const warnings: Warning[] = [];
   const clientId = textOf(after.clientid);
   if (clientId !== '' && clientId !== textOf(before.clientid)) warnings.push({ code: 'client-id-new', clientId });
-  const others = sharing(after, flows);
+  const others = sessions.others(after);
   if (others.length > 0) warnings.push({ code: 'client-id-shared', clientId, others });
   if (isUnverified(before)) warnings.push({ code: 'certificates' });
   return warnings;
@@ -36,14 +31,33 @@ function lossesOf(node: FlowNode): Warning[] {
   return warnings;
 }
 
-/** Other broker nodes that would claim the same session. A variable is only known at the start. */
-function sharing(broker: FlowNode, flows: readonly FlowNode[]): string[] {
-  const clientId = textOf(broker.clientid);
-  if (clientId === '' || variableIn(clientId) !== undefined) return [];
-  return flows
-    .filter(({ id, type }) => type === broker.type && id !== broker.id)
-    .filter((other) => textOf(other.clientid) === clientId && textOf(other.store) === textOf(broker.store))
-    .map(({ id, name }) => textOf(name) || id);
+/** Which broker nodes claim which session. */
+export class Sessions {
+  readonly #brokers = new Map<string, FlowNode[]>();
+
+  constructor(flows: readonly FlowNode[]) {
+    for (const node of flows) {
+      const key = sessionOf(node);
+      if (key === undefined) continue;
+      const brokers = this.#brokers.get(key);
+      if (brokers === undefined) this.#brokers.set(key, [node]);
+      else brokers.push(node);
+    }
+  }
+
+  /** Names of the other broker nodes that would claim the same session. */
+  others(broker: FlowNode): string[] {
+    const key = sessionOf(broker);
+    const brokers = key === undefined ? [] : (this.#brokers.get(key) ?? []);
+    return brokers.filter(({ id }) => id !== broker.id).map(({ id, name }) => textOf(name) || id);
+  }
+}
+
+/** What a broker node's session goes by; undefined without a client id, or when a variable gives it at the start. */
+function sessionOf({ type, clientid, store }: FlowNode): string | undefined {
+  const clientId = textOf(clientid);
+  if (!isBrokerType(type) || clientId === '' || variableIn(clientId) !== undefined) return undefined;
+  return JSON.stringify([type, textOf(store), clientId]);
 }
 
 /** TLS without a TLS configuration: Node-RED's own node accepts any certificate then. */

@@ -168,9 +168,15 @@ describe('mqtt-sessions convert', function () {
     assert.deepEqual([code, output], [0, `${file}: no MQTT nodes to convert.\n`]);
   });
 
-  const refused: [what: string, content: string | undefined, message: RegExp][] = [
+  const refused: [what: string, content: string | Buffer | undefined, message: RegExp][] = [
     ['does not exist', undefined, /ENOENT.*flows\.json/],
     ['is not JSON', '[{', /flows\.json is not JSON/],
+    [
+      'is not UTF-8',
+      Buffer.from('[{"id":"b","type":"mqtt-broker","name":"g\xfc"}]', 'latin1'),
+      /flows\.json is not UTF-8/,
+    ],
+    ['holds null', '[null]', /flows\.json is not a flow file/],
     ['holds no flow', '{"id":"b"}', /flows\.json is not a flow file/],
     ['holds entries without a type', '[{"id":"b"}]', /flows\.json is not a flow file/],
   ];
@@ -181,7 +187,7 @@ describe('mqtt-sessions convert', function () {
       assert.equal(code, 2);
       assert.match(errors, message);
       assert.deepEqual(await fs.readdir(folder), content === undefined ? [] : ['flows.json']);
-      if (content !== undefined) assert.equal(await read(), content);
+      if (content !== undefined) assert.deepEqual(await fs.readFile(file), Buffer.from(content));
     });
   }
 });

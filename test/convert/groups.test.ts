@@ -132,6 +132,12 @@ describe('broker nodes named by an environment variable', () => {
     assert.deepEqual(convert(flows).changed, []);
   });
 
+  it('may be very many', () => {
+    const flows = [tab, ...Array.from({ length: 20_000 }, (_, index) => broker(`b${index}`)), user('1', variable('B'))];
+    const { changed, groups } = convertFlows(flows, { newClientId: ({ id }) => `of ${id}` });
+    assert.deepEqual([changed.length, groups.length], [20_001, 1]);
+  });
+
   it('need not be there', () => {
     assert.deepEqual(membersOf([tab, user('1', variable('B')), user('2', 'gone')]), [['1', '2']]);
   });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { MqttClient } from 'mqtt';
 import type { Node } from 'node-red';
 import { catchNode, type FlowNode, helperNode, tab } from '../nodes/flow';
+import { MqttProxy } from '../support/proxy';
 import { waitFor } from '../support/wait';
 import { FrontDoor } from './front-door';
 import { comparable, coreBroker, coreIn, coreOut, Stage } from './stage';
@@ -39,6 +40,8 @@ const called = (call: (callback: (value?: unknown) => void) => void) =>
   new Promise<unknown>((resolve) => call(resolve));
 
 let door: FrontDoor;
+
+const SERVER_SHUTTING_DOWN = 0x8b;
 
 const scene = (fields: Record<string, unknown> = {}): Omit<Scene, 'title' | 'rows'> => ({
   versions: [4, 5],
@@ -92,13 +95,24 @@ compare({
     row('properties', async (broker) => {
       const { broker: host, brokerurl, options, connected, connecting, client } = broker;
       // Core leaves 3.1.1 unsaid, which is MQTT.js' default.
-      const { clean, clientId, keepalive, protocolVersion = 4, username, properties } = options;
+      const { clean, clientId, keepalive, protocolVersion = 4, username, password, properties } = options;
       const { receiveMaximum: _receiveMaximum, ...others } = properties ?? {};
       const urls = {
         isUrl: brokerurl === `mqtt://127.0.0.1:${door.port}`,
         isPort: String(broker.port) === String(door.port),
       };
-      const read = { host, clean, clientId, keepalive, protocolVersion, username, others, connected, connecting };
+      const read = {
+        host,
+        clean,
+        clientId,
+        keepalive,
+        protocolVersion,
+        username,
+        password,
+        others,
+        connected,
+        connecting,
+      };
       return { ...read, ...urls, hasPeriod: Number(options.reconnectPeriod) > 0, isClientConnected: client.connected };
     }),
     row('users', async (broker) => Object.keys(broker.users).sort()),
@@ -194,6 +208,18 @@ compare({
       // Core's client tells of being offline before it tells of the end.
       return [...events].sort();
     }),
+    row('client: events when the broker node disconnects', async (broker) => {
+      const events: string[] = [];
+      for (const event of ['close', 'offline', 'reconnect', 'end', 'connect'] as const) {
+        broker.client.once(event, () => events.push(event));
+      }
+      await called((done) => broker.disconnect(done));
+      await waitFor(() => events.includes('end'), { what: 'the end', detail: () => events.join() });
+      const { disconnecting, connected } = broker.client;
+      broker.client.removeAllListeners('connect').removeAllListeners('reconnect');
+      await called((done) => broker.connect(done));
+      return { events: events.sort(), disconnecting, connected };
+    }),
     row('disconnect and connect', async (broker) => {
       await called((done) => broker.disconnect(done));
       const between = [broker.connected, broker.connecting, broker.client.connected];
@@ -208,13 +234,96 @@ compare({
       return { seen, keepalive: door.connects.get('face')?.packet.keepalive };
     }),
     row('client: end(true) drops the connection without DISCONNECT', async (broker, stage) => {
+      let isEnded = false;
+      broker.client.once('end', () => {
+        isEnded = true;
+      });
       broker.client.end(true);
       await waitFor(() => stage.observedBelow('life').length === 2, { what: `${stage.implementation}: the will` });
-      return stage.observedBelow('life');
+      await waitFor(() => isEnded, { what: `${stage.implementation}: the event "end"` });
+      return { observed: stage.observedBelow('life'), isConnected: broker.client.connected };
     }),
     row('deregister', async (broker, stage) => {
       await called((done) => broker.deregister(stage.flow.node('foreign'), done, true));
       return [Object.keys(broker.users).includes('foreign'), stage.statusesOf('foreign').at(-1)];
+    }),
+  ],
+});
+
+compare({
+  ...scene(),
+  title: 'the broker node for other packages, with no other nodes',
+  async nodes(stage) {
+    door = await FrontDoor.open(stage.mosquitto.port);
+    return [tab, coreBroker(stage, { port: String(door.port) }), helperNode('foreign')];
+  },
+  ready: async () => undefined,
+  rows: [
+    row('the first to register connects', async (broker, stage) => {
+      const before = [broker.connected, broker.connecting];
+      broker.register(stage.flow.node('foreign'));
+      await stage.connected();
+      return before;
+    }),
+    row('the last one that leaves disconnects, if it says so', async (broker, stage) => {
+      const foreign = stage.flow.node('foreign');
+      await called((done) => broker.deregister(foreign, done, false));
+      const kept = broker.connected;
+      broker.register(foreign);
+      await stage.connected();
+      await called((done) => broker.deregister(foreign, done, true));
+      return { kept, isConnected: broker.connected };
+    }),
+  ],
+});
+
+let counted: MqttProxy;
+
+/** How often UNSUBSCRIBE is sent for one. */
+async function unsubscribes(broker: BrokerNode, stage: Stage, remove?: boolean): Promise<number> {
+  const before = counted.counters.toBroker.unsubscribe ?? 0;
+  broker.subscribe(`kept/${remove}`, { qos: 1 }, () => undefined, 'foreign');
+  await stage.outBarrier('out');
+  broker.unsubscribe(`kept/${remove}`, 'foreign', remove);
+  await stage.outBarrier('out');
+  return (counted.counters.toBroker.unsubscribe ?? 0) - before;
+}
+
+compare({
+  ...scene(),
+  title: 'unsubscribe of other packages, with autoUnsubscribe off',
+  async nodes(stage) {
+    counted = await new MqttProxy({ brokerPort: stage.mosquitto.port }).start();
+    return [tab, coreBroker(stage, { port: counted.port, autoUnsubscribe: false }), coreOut('out')];
+  },
+  ready: (stage) => stage.connected(),
+  done: () => counted.stop(),
+  rows: [
+    row('stays with us', (broker, stage) => unsubscribes(broker, stage, false)),
+    row('reaches the broker when told to remove', (broker, stage) => unsubscribes(broker, stage, true)),
+    row('reaches the broker with autoUnsubscribe on', (broker, stage) => {
+      broker.setOptions({ autoUnsubscribe: true });
+      return unsubscribes(broker, stage);
+    }),
+  ],
+});
+
+compare({
+  ...scene(),
+  title: 'a DISCONNECT of the broker',
+  versions: [5],
+  rows: [
+    row('is told with its reason, and logged', async (broker, stage) => {
+      const reasons: unknown[] = [];
+      broker.client.on('disconnect', (packet) => reasons.push([packet.cmd, packet.reasonCode]));
+      door.disconnectClients(SERVER_SHUTTING_DOWN);
+      await waitFor(() => reasons.length > 0, {
+        what: `${stage.implementation}: DISCONNECT`,
+        detail: () => JSON.stringify(stage.logKeys),
+      });
+      await stage.connected();
+      const key = 'mqtt.state.broker-disconnected';
+      return { reasons, logged: stage.logKeys.filter(({ id, key: own }) => id === 'broker' && own === key).length };
     }),
   ],
 });

@@ -38,7 +38,7 @@ const texts = {
     'core unsubscribes, or loses what arrives meanwhile',
   ],
   'auto-unsubscribe': [
-    '*Unsubscribe automatically*',
+    '*Unsubscribe from what is no longer in the flows*',
     'on: unsubscribes what is gone from the flow, never because a node closes; off: nothing',
     'a restart must not cost messages',
   ],
@@ -81,6 +81,11 @@ const texts = {
     '`msg.redelivered` marks what may have been handed over before',
     '',
     'test/nodes/payloads.test.ts',
+  ],
+  filters: [
+    'topic filters',
+    'match as MQTT says: `a/+` also `a/`, and braces stand for themselves',
+    'core makes a regular expression of them, and drops what that does not match',
   ],
   numbers: ['number fields', 'take environment variables too', '', 'test/nodes/broker-settings.test.ts'],
 } as const satisfies Record<string, Text>;

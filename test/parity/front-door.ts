@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
-import { type IConnectPacket, parser } from 'mqtt-packet';
+import { generate, type IConnectPacket, parser } from 'mqtt-packet';
 
 /** What a client showed of itself when it came. */
 export interface Arrival {
@@ -20,6 +20,7 @@ export class FrontDoor {
   /** Arrivals of each client id. */
   readonly counts = new Map<string, number>();
   readonly #sockets = new Set<net.Socket>();
+  readonly #clients = new Set<net.Socket>();
 
   private constructor(
     private readonly server: net.Server,
@@ -33,7 +34,8 @@ export class FrontDoor {
   }
 
   static async open(brokerPort: number, secure?: tls.TlsOptions, host = '127.0.0.1'): Promise<FrontDoor> {
-    const server = secure === undefined ? net.createServer() : tls.createServer(secure);
+    // The end of one side goes through to the other: a client must not think that the broker has read its DISCONNECT.
+    const server = secure === undefined ? net.createServer({ allowHalfOpen: true }) : tls.createServer(secure);
     const door = new FrontDoor(server, brokerPort);
     server.listen(0, host);
     await once(server, 'listening');
@@ -49,6 +51,13 @@ export class FrontDoor {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Ends all connections as an MQTT 5 broker does that says why. */
+  disconnectClients(reasonCode: number): void {
+    for (const client of this.#clients) {
+      client.end(generate({ cmd: 'disconnect', reasonCode }, { protocolVersion: 5 }));
+    }
+  }
+
   async close(): Promise<void> {
     const closed = once(this.server, 'close');
     this.server.close();
@@ -57,8 +66,10 @@ export class FrontDoor {
   }
 
   #accept(client: net.Socket): void {
-    const broker = net.connect({ port: this.brokerPort, host: '127.0.0.1', noDelay: true });
+    const broker = net.connect({ port: this.brokerPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
     client.setNoDelay(true);
+    this.#clients.add(client);
+    client.on('close', () => this.#clients.delete(client));
     const decoder = parser();
     decoder.once('packet', (packet) => {
       if (packet.cmd === 'connect') this.#arrived(client, packet);

@@ -1,6 +1,8 @@
 // The life of a connection: statuses, log keys, birth, close and will messages, and the actions that rule it.
 import assert from 'node:assert/strict';
-import { catchNode, completeNode, type FlowNode, helperNode, tab } from '../nodes/flow';
+import * as fs from 'node:fs';
+import { catchNode, completeNode, type FlowNode, helperNode, tab, temporaryDirectory } from '../nodes/flow';
+import { createCertificates } from '../support/mosquitto/certificates';
 import { waitFor } from '../support/wait';
 import { FrontDoor } from './front-door';
 import { coreBroker, coreIn, coreOut, type Stage } from './stage';
@@ -287,6 +289,124 @@ compare({
     connectsWith('a will', { will: { topic: 'life/will', payload: { a: 1 }, qos: 1, retain: true }, force: true }),
     connectsWith('no will', { will: {}, force: true }),
     connectsWith('a second force at once', { force: true }),
+  ],
+});
+
+const directory = temporaryDirectory();
+const certificates = createCertificates(directory);
+const readFile = (file: string) => fs.readFileSync(file, 'utf8');
+let doors: Record<'plain' | 'secure', FrontDoor>;
+
+/** Connects to an address in the message, and answers which door was taken. */
+const connectsTo = (
+  title: string,
+  address: () => Record<string, unknown>,
+  expected: () => FrontDoor,
+  more: Record<string, unknown> = {},
+): Row => ({
+  title,
+  async run(stage) {
+    const before = expected().counts.get('parity') ?? 0;
+    const answer = await act(stage, 'out', { action: 'connect', broker: { ...address(), ...more, force: true } });
+    const { brokerurl } = stage.flow.node('broker') as unknown as { brokerurl: string };
+    return {
+      answer,
+      arrived: (expected().counts.get('parity') ?? 0) - before,
+      url: brokerurl.replace(/\d+$/, 'port'),
+      version: expected().connects.get('parity')?.packet.protocolVersion,
+    };
+  },
+});
+
+const message = (kind: string) => ({
+  topic: `life/${kind}-of-message`,
+  payload: { [kind]: 1 },
+  qos: 1,
+  retain: kind === 'birth',
+  properties: {
+    contentType: 'application/json',
+    respTopic: ' answers',
+    correl: ' a ',
+    expiry: 600,
+    userProps: '{"a":"1"}',
+  },
+});
+
+compare({
+  ...common,
+  title: 'connect with an address, birth and close messages in msg.broker',
+  versions: [4, 5],
+  async nodes(stage) {
+    const { certificateFile, keyFile } = certificates;
+    doors = {
+      plain: await FrontDoor.open(stage.mosquitto.port),
+      secure: await FrontDoor.open(stage.mosquitto.port, {
+        ...{ cert: readFile(certificateFile), key: readFile(keyFile) },
+      }),
+    };
+    const tls = { id: 'tls', type: 'tls-config', name: '', cert: '', key: '', ca: '', verifyservercert: false };
+    return [tls, ...(await nodes({ ...special('birth', '0', 'false'), tls: 'tls' })(stage))];
+  },
+  async done() {
+    for (const one of [door, doors.plain, doors.secure]) await one.close();
+  },
+  rows: [
+    connectsTo(
+      'broker and port',
+      () => ({ broker: 'localhost', port: doors.plain.port }),
+      () => doors.plain,
+    ),
+    connectsTo(
+      'url',
+      () => ({ url: `mqtt://127.0.0.1:${door.port}` }),
+      () => door,
+    ),
+    connectsTo(
+      'broker, port and usetls',
+      () => {
+        return { url: '', broker: 'localhost', port: doors.secure.port, usetls: true };
+      },
+      () => doors.secure,
+    ),
+    connectsTo(
+      'usetls off',
+      () => ({ url: '', usetls: false, port: doors.plain.port }),
+      () => doors.plain,
+    ),
+    connectsTo(
+      'compatmode',
+      () => ({}),
+      () => doors.plain,
+      { compatmode: true },
+    ),
+    connectsTo(
+      'compatmode off',
+      () => ({}),
+      () => doors.plain,
+      { compatmode: false },
+    ),
+    {
+      title: 'birth and close messages',
+      async run(stage) {
+        const broker = { birth: message('birth'), close: message('close'), force: true };
+        await act(stage, 'out', { action: 'connect', broker });
+        await observes(stage, 'life/birth-of-message', 1);
+        await act(stage, 'out', { action: 'disconnect' });
+        await observes(stage, 'life/close-of-message', 1);
+        return [...stage.observedBelow('life/birth-of-message'), ...stage.observedBelow('life/close-of-message')];
+      },
+    },
+    {
+      title: 'neither of them',
+      async run(stage) {
+        const before = stage.observedBelow('life').length;
+        await act(stage, 'out', { action: 'connect', broker: { birth: {}, close: {} } });
+        await act(stage, 'out', { action: 'disconnect' });
+        await act(stage, 'out', { action: 'connect' });
+        await stage.outBarrier('out');
+        return stage.observedBelow('life').slice(before);
+      },
+    },
   ],
 });
 

@@ -468,6 +468,12 @@ for (const version of [4, 5] as const) {
       assert.deepEqual(script.broken, ['identifier-in-use']);
     });
 
+    it('takes an identifier as free whose clearing was lost with the connection', () => {
+      const script = new Script(version).connect(connack).ack('pubrel', 4).close();
+      script.connect(connack).publish(4);
+      assert.deepEqual(script.broken, []);
+    });
+
     it('a client whose state was taken away owes nothing, and may clear identifiers', () => {
       const script = new Script(version).connect().publish(1, 2).close();
       script.checker.clientStateLost('client');

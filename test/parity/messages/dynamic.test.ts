@@ -1,4 +1,5 @@
 // Every action of an in node that subscribes at run time, with every form of topic.
+import assert from 'node:assert/strict';
 import { catchNode, completeNode, type FlowNode, helperNode, tab } from '../../nodes/flow';
 import { waitFor } from '../../support/wait';
 import { coreBroker, coreIn, coreOut, type Stage } from '../stage';
@@ -120,4 +121,53 @@ compare({
     await stage.subscribed('barrier');
   },
   rows,
+});
+
+/** Options of subscriptions made by messages; what each is to show is in what comes. */
+const OPTIONS: Record<string, unknown>[] = [
+  {},
+  ...[true, 'true', false, 'false'].map((nl) => ({ nl })),
+  ...[0, 1, 2, '2', 9].map((rh) => ({ rh })),
+  ...[true, 'true', false, 'false'].map((rap) => ({ rap })),
+  ...[0, 1, 2, '1'].map((qos) => ({ qos })),
+];
+
+compare({
+  title: 'options of a subscription that a message makes',
+  versions: [4, 5],
+  async nodes(stage): Promise<FlowNode[]> {
+    for (const [index] of OPTIONS.entries()) {
+      await stage.publisher.publishAsync(`options/${index}`, 'earlier', { qos: 2, retain: true });
+    }
+    return [
+      tab,
+      coreBroker(stage),
+      coreIn('in', '', 'got', { inputs: 1, datatype: 'utf8' }),
+      helperNode('got'),
+      coreIn('in-barrier', 'barrier/#', 'barrier'),
+      helperNode('barrier'),
+      coreOut('out'),
+    ];
+  },
+  async ready(stage) {
+    await stage.connected();
+    await stage.subscribed('barrier');
+  },
+  rows: OPTIONS.map((options, index): Row => {
+    const topic = `options/${index}`;
+    return {
+      title: JSON.stringify(options),
+      async run(stage) {
+        stage.flow.input('in', { action: 'subscribe', topic: { topic, ...options } });
+        await stage.outBarrier('out');
+        stage.flow.input('out', { topic, payload: 'own', qos: 2 });
+        await stage.outBarrier('out');
+        await stage.publisher.publishAsync(topic, 'retained', { qos: 2, retain: true });
+        await stage.inBarrier('barrier');
+        const received = stage.receivedAt('got', topic);
+        assert.ok(received.length > 0, 'nothing was received');
+        return received;
+      },
+    };
+  }),
 });

@@ -24,6 +24,7 @@ const message = (title: string, msg: Record<string, unknown>, more: Partial<Publ
 
 const EXPIRY_0 = 'messageExpiryInterval in msg: 0';
 const ALIAS_USED = 'topicAlias: used';
+const FUNCTION = 'payload: a function';
 const json = { type: 'Buffer', data: [1, 2, 3] };
 
 const table: Publish[] = [
@@ -41,6 +42,10 @@ const table: Publish[] = [
   message('payload: large', { payload: Buffer.alloc(200_000, 'a') }),
   { title: 'payload: none', msg: { qos: 1 }, published: 0 },
   message('payload: circular object', { payload: circular() }, { published: 0 }),
+  message('payload: Date', { payload: new Date(0) }),
+  message('payload: bytes that are no Buffer', { payload: new Uint8Array([1, 2]) }),
+  message('payload: bigint', { payload: 5n }),
+  message(FUNCTION, { topic: 'row/function', payload: Math.max }, { differs: functionPayload() }),
   // topic
   message('topic: of the node wins', { topic: 'row/of-the-message' }, { fields: { topic: 'row/of-the-node' } }),
   message('topic: not ASCII', { topic: 'row/größe/°C' }),
@@ -52,11 +57,15 @@ const table: Publish[] = [
   ...[0, 1, 2, '0', '1', '2', 5, 'high', null].map((qos) => message(`qos: ${JSON.stringify(qos)} in msg`, { qos })),
   ...['0', '1', '2'].map((qos) => message(`qos: ${qos} of the node wins`, { qos: 1 }, { fields: { qos } })),
   message('qos: none', { qos: undefined }),
+  message('qos: text that begins with a number', { qos: '1st' }),
+  message('qos: a number with a fraction', { qos: 1.7 }),
   // retain
   ...[true, false, 'true', 'false', 1].map((retain) => message(`retain: ${JSON.stringify(retain)} in msg`, { retain })),
   ...['true', 'false', true].map((retain) =>
     message(`retain: ${JSON.stringify(retain)} of the node`, { retain: retain === 'false' }, { fields: { retain } }),
   ),
+  message('retain: false of the node, which is no text', { retain: true }, { fields: { retain: false } }),
+  message('retain: another text of the node', { retain: true }, { fields: { retain: 'maybe' } }),
   // MQTT 5 properties; without effect before
   message('responseTopic in msg', { responseTopic: 'answers/here' }),
   message('responseTopic of the node wins', { responseTopic: 'a' }, { fields: { respTopic: 'b' } }),
@@ -69,6 +78,12 @@ const table: Publish[] = [
   message('correlationData in msg: text', { correlationData: 'abc' }),
   message('correlationData in msg: Buffer that was JSON', { correlationData: json }),
   message('correlationData in msg: bytes', { correlationData: [4, 5] }),
+  message('correlationData in msg: an empty Buffer', { correlationData: Buffer.alloc(0) }),
+  message(
+    'blanks in fields of the node',
+    {},
+    { fields: { respTopic: ' answers ', correl: ' two  words ', contentType: ' text/plain ' } },
+  ),
   message('correlationData of the node wins', { correlationData: 'msg' }, { fields: { correl: 'node' } }),
   message('contentType in msg', { contentType: 'text/plain' }),
   message('contentType in msg: a number', { contentType: 5 }),
@@ -76,11 +91,15 @@ const table: Publish[] = [
   message('messageExpiryInterval in msg', { messageExpiryInterval: 600 }),
   message('messageExpiryInterval in msg: text', { messageExpiryInterval: '600' }),
   message(EXPIRY_0, { topic: 'row/expiry', messageExpiryInterval: 0 }, { versions: [5], differs: expiry0() }),
+  message('messageExpiryInterval in msg: text with a unit', { messageExpiryInterval: '600s' }),
+  message('messageExpiryInterval in msg: a fraction', { messageExpiryInterval: 599.5 }),
   message('messageExpiryInterval in msg: negative', { messageExpiryInterval: -1 }),
   message('messageExpiryInterval in msg: no number', { messageExpiryInterval: 'soon' }),
   message('messageExpiryInterval of the node wins', { messageExpiryInterval: 600 }, { fields: { expiry: '1200' } }),
   message('userProperties in msg', { userProperties: { unit: 'kW', n: 5, o: { p: 1 }, none: null } }),
   message('userProperties in msg: text', { userProperties: 'unit=kW' }),
+  message('userProperties in msg: a list', { userProperties: ['x', 2] }),
+  message('userProperties in msg: lists', { userProperties: { a: ['1', '2'] } }),
   message('userProperties in msg: empty', { userProperties: {} }),
   message(
     'userProperties of the node replace those of msg',
@@ -161,6 +180,22 @@ function aliasTopic(): Row['differs'] {
     warned: 0,
   });
   return { by: 'topic-alias', core: outcome(''), ours: outcome('row/alias') };
+}
+
+/** Core publishes its source text. */
+function functionPayload(): Row['differs'] {
+  const published = { payload: `hex:${Buffer.from(String(Math.max)).toString('hex')}`, topic: 'row/function' };
+  const completed = { payload: String(Math.max), row: FUNCTION, topic: 'row/function', complete: {} };
+  const rest = { qos: 1, retain: false };
+  return {
+    by: 'invalid-topic',
+    core: {
+      published: [{ ...published, ...rest, properties: {} }],
+      completed: [{ ...completed, ...rest }],
+      ...{ caught: 0, warned: 0 },
+    },
+    ours: { published: [], completed: [], caught: 1, warned: 0 },
+  };
 }
 
 function invalidTopic(): Row['differs'] {

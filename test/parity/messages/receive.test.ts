@@ -5,7 +5,7 @@ import { catchNode, type FlowNode, helperNode, tab } from '../../nodes/flow';
 import { comparable, coreBroker, coreIn, coreOut, type Stage } from '../stage';
 import { compare, type Row, type Scene } from '../table';
 
-const DATATYPES = ['auto-detect', 'auto', 'buffer', 'utf8', 'json', 'base64', undefined];
+const DATATYPES = ['auto-detect', 'auto', 'buffer', 'utf8', 'json', 'base64', undefined, 'nonsense'];
 
 type Properties = NonNullable<IClientPublishOptions['properties']>;
 
@@ -183,6 +183,52 @@ compare({
     delete process.env.PARITY_QOS;
     delete process.env.PARITY_TOPIC;
   },
+});
+
+/** Filters, and the topics below them that are published; with what comes of them where core differs. */
+const MATCHES: [filter: string, topics: string[], core?: string[]][] = [
+  ['match/hash/#', ['match/hash', 'match/hash/', 'match/hash/a/b', 'match/hashes']],
+  ['match/plus/+', ['match/plus/a', 'match/plus/', 'match/plus', 'match/plus/a/b'], ['match/plus/a']],
+  ['match/+/middle', ['match/a/middle', 'match//middle', 'match/a/b/middle'], ['match/a/middle']],
+  ['match/a{2}/+', ['match/a{2}/x', 'match/aa/x'], []],
+  ['match/a.b(c)[d]|e*', ['match/a.b(c)[d]|e*', 'match/aXb(c)[d]|e*']],
+  ['match/$dollar/^', ['match/$dollar/^']],
+];
+/** Those that match by the rules of MQTT (4.7.1), where core differs. */
+const MQTT_MATCHES = new Set(['match/plus/a', 'match/plus/', 'match/a/middle', 'match//middle', 'match/a{2}/x']);
+compare({
+  title: 'topic filters',
+  versions: [4, 5],
+  nodes: (stage): FlowNode[] => [
+    tab,
+    coreBroker(stage),
+    ...MATCHES.flatMap(([filter], index) => [
+      coreIn(`in-${index}`, filter, `got-${index}`),
+      helperNode(`got-${index}`),
+    ]),
+    coreIn('in-barrier', 'barrier/#', 'barrier'),
+    helperNode('barrier'),
+  ],
+  async ready(stage) {
+    await stage.connected();
+    await stage.subscribed('barrier');
+  },
+  rows: MATCHES.map(([filter, topics, core], index): Row => {
+    const isOf = (topic: string) => topics.includes(topic);
+    const ours = topics.filter((topic) => MQTT_MATCHES.has(topic));
+    return {
+      title: filter,
+      ...(core && { differs: { by: 'filters', core, ours } }),
+      async run(stage) {
+        for (const topic of topics) await stage.publisher.publishAsync(topic, 'x', { qos: 2 });
+        await stage.inBarrier('barrier');
+        return stage.flow
+          .received(`got-${index}`)
+          .map((msg) => String((msg as { topic?: string }).topic))
+          .filter(isOf);
+      },
+    };
+  }),
 });
 
 // Thread 5962: in MQTT 5 messages are routed by subscription identifier, once per node; in 3.1.1 as in core.

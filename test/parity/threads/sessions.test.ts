@@ -154,4 +154,25 @@ describe('threads about sessions and connections', function () {
       await away.remove();
     }
   });
+
+  it('msg-queue 5: a queue drains no faster than the broker node says', async () => {
+    const RATE = 20;
+    const COUNT = 30;
+    const nodes = sender('drain').map((node) =>
+      node.id === 'broker' ? { ...node, autoConnect: false, maxSendRate: String(RATE) } : node,
+    );
+    flow = await Flow.start(nodes);
+    for (let number = 0; number < COUNT; number++) flow.input('out', { payload: number });
+    await flow.messages('done', COUNT);
+    const startedAt = performance.now();
+    flow.input('out', { action: 'connect' });
+    await waitFor(() => observer.on('drain').length >= COUNT, { what: 'the whole queue' });
+    const seconds = (performance.now() - startedAt) / 1000;
+    // A tenth of a second may be sent at once; a slow machine only takes longer.
+    assert.ok(seconds >= (COUNT - 1 - RATE / 10) / RATE, `${COUNT} messages took ${seconds} s`);
+    assert.deepEqual(
+      observer.on('drain').map(({ payload }) => Number(payload)),
+      Array.from({ length: COUNT }, (_, number) => number),
+    );
+  });
 });

@@ -76,7 +76,13 @@ export class OutgoingRules {
     const digest = contentDigest(packet, topic);
     const connection = this.#connection;
     const doubtful = connection.resending ? this.#doubtful.get(identifier) : undefined;
-    const held = this.#open.get(identifier);
+    let held = this.#open.get(identifier);
+    if (held !== undefined && held.digest === undefined && held.sentOn !== connection.number) {
+      // A PUBREL that was to clear the identifier, and the connection ended before its PUBCOMP. No message went with it
+      // (the one that it was for may have been given up meanwhile), so there is nothing to be confused with.
+      this.#open.delete(identifier);
+      held = undefined;
+    }
     if (held) {
       this.#publishHeld(held, packet, topic, digest, report);
     } else if (doubtful && packet.dup && doubtful.digest === digest) {
