@@ -21,10 +21,19 @@ describe('edit dialogs', function () {
     await waitFor(chosen, { what: `a config node chosen in ${selector}` });
   }
 
-  /** The text that the editor shows at a field when the mouse is over it. */
+  /** The text that the editor shows at a field while the mouse is over it: not yet while a dialog slides in below it. */
   async function problemAt(selector: string): Promise<string> {
-    await editor.page.locator(`${selector}.input-error`).hover();
-    return ((await editor.page.locator('.red-ui-popover:visible').textContent()) ?? '').trim();
+    const { page } = editor;
+    const popover = page.locator('.red-ui-popover:visible');
+    const shown = async () => {
+      await page.mouse.move(0, 0);
+      await page.locator(`${selector}.input-error`).hover();
+      return popover.waitFor({ timeout: 1_000 }).then(
+        () => popover.textContent(),
+        () => undefined,
+      );
+    };
+    return (await waitFor(shown, { what: `a popover at ${selector}` })).trim();
   }
 
   it('makes an in node with a broker and a store, from their dialogs alone', async () => {
