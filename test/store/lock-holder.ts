@@ -1,5 +1,5 @@
 /** A child process that takes a lock again and again; see lock-processes.test.ts. Arguments: directory, mode. */
-import { open, readFile, rm } from 'node:fs/promises';
+import { readlink, rm, symlink } from 'node:fs/promises';
 import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemHolderFacts } from '../../src/store/holder-identity';
@@ -28,17 +28,17 @@ async function take(): Promise<Lock> {
   }
 }
 
-/** Fails when another running process left its mark: then two have the lock. */
+/**
+ * Fails when another running process left its mark: then two have the lock. The mark is a symbolic link, because that has
+ * its content from the beginning, whenever its maker is killed.
+ */
 async function mark(): Promise<void> {
-  const left = await readFile(marker, 'utf8').catch(() => undefined);
+  const left = await readlink(marker).catch(() => undefined);
   if (left !== undefined) {
-    if (left === '' || (await systemHolderFacts.process(Number(left))))
-      throw new Error(`two holders: ${process.pid}, ${left}`);
+    if (await systemHolderFacts.process(Number(left))) throw new Error(`two holders: ${process.pid}, ${left}`);
     await rm(marker);
   }
-  const file = await open(marker, 'wx');
-  await file.writeFile(String(process.pid));
-  await file.close();
+  await symlink(String(process.pid), marker);
 }
 
 async function main(): Promise<void> {
