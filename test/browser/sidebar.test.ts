@@ -12,8 +12,8 @@ import { type EditorPage, openEditor } from './editor-page';
 import { Sidebar } from './sidebar-page';
 
 const HOSTILE = '<img src=x onerror="window.hacked=true">';
-/** Longer than a round of polling. */
-const QUIET_MS = 1_500;
+/** Three rounds of polling: a sidebar that goes on would ask more than once. */
+const QUIET_MS = 3_500;
 
 describe('the sidebar of sessions', function () {
   this.timeout(60_000);
@@ -143,7 +143,7 @@ describe('the sidebar of sessions', function () {
     await sidebar.showOther();
     const { length } = sidebar.requests;
     await sleep(QUIET_MS);
-    assert.equal(sidebar.requests.length, length, 'behind another tab');
+    assert.ok(sidebar.requests.length <= length + 1, 'behind another tab: at most the one on its way');
     await sidebar.show();
     await sidebar.page.waitForRequest(/mqtt-sessions\/sessions/);
     await setVisibility('hidden');
