@@ -20,7 +20,11 @@ const texts = {
     'may go on behind the word of core: `disconnected: 3 queued`',
     'core does not say that something waits, because nothing does',
   ],
-  defaults: ['new nodes', 'QoS 1, clean session off', 'otherwise nothing is kept; renamed nodes keep their values'],
+  defaults: [
+    'new nodes',
+    'QoS 1, clean session off',
+    'otherwise nothing is kept; renamed nodes keep their values, and a broker without the field keeps its session too',
+  ],
   complete: ['Complete', 'when stored (setting)', 'it means: you need not send it again', 'test/nodes/offline.test.ts'],
   'client-id': [
     'empty client id',
@@ -55,7 +59,7 @@ const texts = {
   ],
   'failed-connection': [
     'broker refuses or cannot be reached',
-    'an error for Catch, once, and the reason in the status behind `disconnected:`; a connect action fails',
+    'an error for Catch, once, in place of the log line `connect-failed`, and the reason in the status behind `disconnected:`; a connect action fails',
     'core shows `connecting` for ever, and a connect action is never answered',
   ],
   expiry: [
