@@ -54,7 +54,8 @@ export class ConnectionControl {
       this.#wantedWithoutUsers = !this.target.hasUsers();
       return { connected: new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject })) };
     });
-    if (attempt === undefined) return;
+    // What waits for its next attempt makes it now.
+    if (attempt === undefined) return this.align();
     const failure = this.target.failure();
     if (failure !== undefined) this.attemptFailed(failure);
     void this.align();

@@ -37,6 +37,33 @@ describe('the actions connect and disconnect', () => {
     assert.deepEqual(flow.received('errors'), []);
   });
 
+  it('connects now what waits for its next attempt', async () => {
+    const port = await freePort();
+    const admin = { id: 'admin', type: 'mqtt-session-admin', z: 'tab', broker: 'broker', wires: [['answers']] };
+    flow = await Flow.start([...nodes({ port }), admin, helperNode('answers')]);
+    const stats = async () => {
+      const asked = flow?.received('answers').length ?? 0;
+      flow?.input('admin', { action: 'stats' });
+      await flow?.messages('answers', asked + 1);
+      return (flow?.received('answers')[asked]?.payload as { stats: Record<string, number> }).stats;
+    };
+    const isFarOff = async () => {
+      const { nextAttemptAt = 0 } = await stats();
+      return nextAttemptAt - Date.now() > 5_000 ? nextAttemptAt : undefined;
+    };
+    const planned = await waitFor(isFarOff, { what: 'a long pause', timeoutMs: 40_000, intervalMs: 100 });
+    const late = await Mosquitto.start({ configuration: [`listener ${port} 127.0.0.1`] });
+    try {
+      flow.input('out', { action: 'connect' });
+      await flow.statusState('out', 'connected');
+      const { lastConnectAt = 0 } = await stats();
+      assert.ok(lastConnectAt < planned, `connected ${lastConnectAt - planned} ms after the planned attempt`);
+    } finally {
+      await flow.stop();
+      await late.remove();
+    }
+  }).timeout(60_000);
+
   it('replace settings only while disconnected, or by force', async () => {
     flow = await Flow.start(nodes({ port: await freePort(), autoConnect: false }));
     flow.input('out', { action: 'connect' });
