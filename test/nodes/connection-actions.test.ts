@@ -45,7 +45,9 @@ describe('the actions connect and disconnect', () => {
       const asked = flow?.received('answers').length ?? 0;
       flow?.input('admin', { action: 'stats' });
       await flow?.messages('answers', asked + 1);
-      return (flow?.received('answers')[asked]?.payload as { stats: Record<string, number> }).stats;
+      const answer = flow?.received('answers')[asked]?.payload as { stats: Record<string, number> } | undefined;
+      assert.ok(answer, 'stats was not answered');
+      return answer.stats;
     };
     const isFarOff = async () => {
       const { nextAttemptAt = 0 } = await stats();

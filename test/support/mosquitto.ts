@@ -44,6 +44,8 @@ export class MosquittoError extends Error {
 const READY_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 20_000;
 const LOG_LINES_MAX = 2_000;
+// Of a WebSocket listener it does not say why.
+const PORT_TAKEN = /Address already in use|Unable to create websockets listener/;
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -142,7 +144,7 @@ export class Mosquitto {
       try {
         return await this.#spawn();
       } catch (error) {
-        const clash = this.#log.slice(from).some((line) => line.includes('Address already in use'));
+        const clash = this.#log.slice(from).some((line) => PORT_TAKEN.test(line));
         if (!clash || attempt === 10) throw error;
       }
     }
