@@ -1,4 +1,5 @@
 import type { SessionClient } from '../../src/client/session-client';
+import { InTurn } from '../../src/in-turn';
 
 /** What the connection depends on besides the wishes of nodes. */
 export interface ConnectionTarget {
@@ -29,7 +30,7 @@ export class ConnectionControl {
   /** An administrator connected it although no in or out node uses it. */
   #wantedWithoutUsers = false;
   #waiters: Waiter[] = [];
-  #tasks: Promise<unknown> = Promise.resolve();
+  readonly #tasks = new InTurn();
 
   constructor(
     autoConnect: boolean,
@@ -48,7 +49,7 @@ export class ConnectionControl {
    * @param prepare Is asked first, with whether there is a connection or one being made; false: leave it as it is.
    */
   async connect(prepare: (isActive: boolean) => Promise<boolean>): Promise<void> {
-    const attempt = await this.#perform(async () => {
+    const attempt = await this.#tasks.run(async () => {
       if (!(await prepare(this.isActive))) return undefined;
       this.#wanted = true;
       this.#wantedWithoutUsers = !this.target.hasUsers();
@@ -70,7 +71,7 @@ export class ConnectionControl {
     this.#wanted = false;
     this.#wantedWithoutUsers = false;
     this.attemptFailed(reason);
-    if (force) await this.#perform(async () => this.target.openClient()?.disconnect({ force }));
+    if (force) await this.#tasks.run(async () => this.target.openClient()?.disconnect({ force }));
     await this.align();
   }
 
@@ -91,20 +92,16 @@ export class ConnectionControl {
 
   /** Brings the connection in line with what is wanted; to be called after every change of that. */
   align(): Promise<void> {
-    return this.#perform(async () => {
-      const client = this.target.openClient();
-      if (client === undefined) return;
-      const isUsed = this.target.hasUsers() || this.#wantedWithoutUsers;
-      if (!this.#wanted) await client.disconnect();
-      else if (!this.target.isRunning()) return;
-      else if (isUsed) client.connect();
-      else await client.disconnect();
-    }).catch((error: Error) => this.target.failed(error));
-  }
-
-  #perform<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#tasks.then(task);
-    this.#tasks = result.catch(() => undefined);
-    return result;
+    return this.#tasks
+      .run(async () => {
+        const client = this.target.openClient();
+        if (client === undefined) return;
+        const isUsed = this.target.hasUsers() || this.#wantedWithoutUsers;
+        if (!this.#wanted) await client.disconnect();
+        else if (!this.target.isRunning()) return;
+        else if (isUsed) client.connect();
+        else await client.disconnect();
+      })
+      .catch((error: Error) => this.target.failed(error));
   }
 }

@@ -3,6 +3,7 @@ import type { SessionClientOptions } from '../../src/client/options';
 import type { PublishObserver } from '../../src/client/publish-observers';
 import { SessionClient } from '../../src/client/session-client';
 import { SessionError } from '../../src/errors';
+import { InTurn } from '../../src/in-turn';
 import type { Message, MessageOrigin } from '../../src/session/message';
 import type { CleanUpUser } from '../../src/store/clean-up-timer';
 import type { SessionStore, StoreNotice } from '../../src/store/session-store';
@@ -72,7 +73,7 @@ export class SessionHost {
   #waiting: Waiting[] = [];
   #readyWaiters: ReadyWaiter[] = [];
   /** Replacing and closing, one after the other. */
-  #tasks: Promise<unknown> = Promise.resolve();
+  readonly #tasks = new InTurn();
 
   constructor(
     private readonly options: SessionHostOptions,
@@ -103,7 +104,7 @@ export class SessionHost {
   start(): void {
     if (this.#started || this.#closing) return;
     this.#started = true;
-    void this.#perform(() => this.#begin());
+    void this.#tasks.run(() => this.#begin());
   }
 
   /** @throws as `SessionClient.enqueue`, or the error because of which there is no session. */
@@ -127,7 +128,7 @@ export class SessionHost {
 
   /** Closes the session and opens the one of other settings. */
   replace(hosted: HostedSession): Promise<void> {
-    return this.#perform(async () => {
+    return this.#tasks.run(async () => {
       await this.#end();
       this.#releaseClaim?.();
       this.hosted = hosted;
@@ -137,7 +138,7 @@ export class SessionHost {
 
   /** Closes the session, runs `work`, and opens it again; what is published meanwhile waits. */
   whileClosed<T>(work: () => Promise<T>): Promise<T> {
-    return this.#perform(async () => {
+    return this.#tasks.run(async () => {
       await this.#end();
       try {
         return await work();
@@ -152,7 +153,7 @@ export class SessionHost {
   /** What was published is stored, the session closed, and the store given back. */
   close(): Promise<void> {
     this.#closing = true;
-    return this.#perform(async () => {
+    return this.#tasks.run(async () => {
       clearTimeout(this.#retryTimer);
       await this.#end();
       this.#releaseClaim?.();
@@ -170,12 +171,6 @@ export class SessionHost {
     for (const waiter of this.#readyWaiters.splice(0)) waiter.reject(error);
   }
 
-  #perform<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#tasks.then(task);
-    this.#tasks = result.catch(() => undefined);
-    return result;
-  }
-
   /** One attempt. The next one is a task of its own, so that nothing waits behind a store that cannot be opened. */
   async #begin(): Promise<void> {
     if (this.#closing || this.#client !== undefined) return;
@@ -183,7 +178,7 @@ export class SessionHost {
       await this.#create();
     } catch (error) {
       this.#setFailure(error as Error);
-      this.#retryTimer = setTimeout(() => void this.#perform(() => this.#begin()), RETRY_MS);
+      this.#retryTimer = setTimeout(() => void this.#tasks.run(() => this.#begin()), RETRY_MS);
     }
   }
 

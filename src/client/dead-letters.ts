@@ -1,3 +1,4 @@
+import { InTurn } from '../in-turn';
 import type { FailureReason } from '../session/failure';
 import type { Message, MessageOrigin } from '../session/message';
 import { type MessageSource, RecordKind, type SessionRecord } from '../session/records';
@@ -49,7 +50,7 @@ export interface DeadLetterSession {
  */
 export class DeadLetters {
   /** One replay or removal at a time. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = new InTurn();
 
   constructor(private readonly session: DeadLetterSession) {}
 
@@ -69,7 +70,7 @@ export class DeadLetters {
    * @throws as `SessionClient.publish`; the error has `replayed`: so many are in the queue, the others are dead letters.
    */
   replay(ids?: readonly number[]): Promise<number> {
-    return this.#inTurn(async () => {
+    return this.#inTurn.run(async () => {
       await this.#finish();
       let replayed = 0;
       for await (const page of this.#pages(ids)) {
@@ -84,7 +85,7 @@ export class DeadLetters {
 
   /** Removes dead letters (without `ids`: all that there are now) for good. @returns how many. */
   discard(ids?: readonly number[]): Promise<number> {
-    return this.#inTurn(async () => {
+    return this.#inTurn.run(async () => {
       await this.#finish();
       let removed = 0;
       for await (const page of this.#pages(ids)) {
@@ -96,7 +97,7 @@ export class DeadLetters {
 
   /** What a replay had enqueued when the process ended is removed. To be called when the session is opened. */
   finishReplay(): Promise<void> {
-    return this.#inTurn(() => this.#finish());
+    return this.#inTurn.run(() => this.#finish());
   }
 
   /** Removes what an earlier replay has enqueued, and could not remove: to be done before its source is forgotten. */
@@ -145,11 +146,5 @@ export class DeadLetters {
       if (chosen.length > 0) yield chosen;
       page = await this.list(after, PAGE);
     }
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 }

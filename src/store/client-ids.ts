@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
 import { SessionError } from '../errors';
+import { InTurn } from '../in-turn';
 import type { FileSystem } from './file-system';
 import { ifExists, readFile, replaceFile } from './files';
 import type { HolderFacts } from './holder-identity';
@@ -19,7 +20,7 @@ const RANDOM_BYTES = 10;
 export class ClientIds {
   private readonly file: string;
   private readonly observations: LockObservations;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly inTurn = new InTurn();
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -37,9 +38,7 @@ export class ClientIds {
    * @throws SessionError `ERR_CLIENT_ID_FILE` when the file is unreadable: a silently changed id would lose the session.
    */
   generate(nodeId: string): Promise<string> {
-    const result = this.last.then(() => this.findOrMake(nodeId));
-    this.last = result.catch(() => {});
-    return result;
+    return this.inTurn.run(() => this.findOrMake(nodeId));
   }
 
   /** Client ids by the id of the node that they were made for. @throws SessionError `ERR_CLIENT_ID_FILE`. */

@@ -60,13 +60,21 @@ export const systemHolderFacts: HolderFacts = {
     if (process.platform !== 'linux') return false;
     for (const name of await fs.readdir('/proc')) {
       if (!/^\d+$/.test(name)) continue;
-      // A process that ends meanwhile, or belongs to another user, says nothing.
-      const namespace = await fs.readlink(`/proc/${name}/ns/pid`).catch(() => undefined);
-      if (namespace === pidNamespace) return true;
+      if ((await namespaceOf(name)) === pidNamespace) return true;
     }
     return false;
   },
 };
+
+/** A process that ends meanwhile, or belongs to another user, says nothing: undefined. */
+async function namespaceOf(process: string): Promise<string | undefined> {
+  try {
+    return await fs.readlink(`/proc/${process}/ns/pid`);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
 
 /** From /proc/<pid>/stat: field 22, and whether field 3 says that the process has ended (Z, X). */
 async function processStart(pid: number): Promise<{ start: string } | undefined> {

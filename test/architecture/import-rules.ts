@@ -24,11 +24,12 @@ export const layers: Record<string, Layer> = {
   session: { values: [], builtins: { only: [] }, packages: [] },
   errors: { values: [], builtins: { only: [] }, packages: [] },
   scheduler: { values: [], builtins: { only: [] }, packages: [] },
+  'in-turn': { values: [], builtins: { only: [] }, packages: [] },
   // What the client needs of a storage, declared beside its consumer and implemented by the store.
   ports: { values: [], types: ['session', 'connection'], builtins: { only: [] }, packages: [] },
   mcps: { values: ['errors'], types: ['session'], builtins: { only: ['node:zlib', 'node:buffer'] }, packages: [] },
   store: {
-    values: ['errors', 'scheduler', 'mcps'],
+    values: ['errors', 'scheduler', 'in-turn', 'mcps'],
     types: ['session', 'ports'],
     builtins: { allBut: network },
     packages: [],
@@ -39,7 +40,7 @@ export const layers: Record<string, Layer> = {
     packages: ['mqtt', 'mqtt-packet'],
   },
   client: {
-    values: ['errors', 'scheduler', 'session', 'connection'],
+    values: ['errors', 'scheduler', 'in-turn', 'session', 'connection'],
     types: ['store', 'ports'],
     builtins: { allBut: [...network, ...files] },
     packages: [],
@@ -72,7 +73,19 @@ export const layers: Record<string, Layer> = {
     packages: [],
   },
   nodes: {
-    values: ['errors', 'scheduler', 'session', 'mcps', 'store', 'connection', 'client', 'transfer', 'admin', '.'],
+    values: [
+      'errors',
+      'scheduler',
+      'in-turn',
+      'session',
+      'mcps',
+      'store',
+      'connection',
+      'client',
+      'transfer',
+      'admin',
+      '.',
+    ],
     types: ['ports'],
     builtins: { allBut: network },
     packages: ['node-red', '@node-red/registry', '@node-red/util', 'express'],
@@ -83,6 +96,7 @@ export const layers: Record<string, Layer> = {
 const singleFiles: Record<string, string> = {
   'src/errors.ts': 'errors',
   'src/scheduler.ts': 'scheduler',
+  'src/in-turn.ts': 'in-turn',
   'src/client/ports.ts': 'ports',
 };
 

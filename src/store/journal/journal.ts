@@ -21,6 +21,7 @@
  * The uid is made once per session (16 random bytes) and stays. When the snapshot is lost, `readJournalUid` finds it.
  */
 import type { JournalEvents, QueueReader, StoredRecord } from '../../client/ports';
+import { InTurn } from '../../in-turn';
 import type { RecordCodec } from '../../session/state';
 import type { FileSystem } from '../file-system';
 import { removeIfExists } from '../files';
@@ -90,7 +91,7 @@ export class Journal<R> {
   /** Damage is reported once, however often it is read. */
   readonly #reported = new Set<string>();
   readonly #setAside = new Set<string>();
-  #checkpoint: Promise<void> = Promise.resolve();
+  readonly #checkpoints = new InTurn();
   /** What readers beside the session have not passed yet. */
   readonly #pins = new Set<{ from: number }>();
 
@@ -223,7 +224,7 @@ export class Journal<R> {
     // state does not speak.
     const synced = this.synced(stateSequence);
     synced.catch(() => undefined);
-    const result = this.#checkpoint.then(async () => {
+    return this.#checkpoints.run(async () => {
       await synced;
       // Exactly what the written position leaves out is removed: meanwhile more may have become superfluous.
       const pinned = [...this.#pins].map(({ from }) => from);
@@ -233,8 +234,6 @@ export class Journal<R> {
       await this.#options.verifyHolder();
       await this.#release(dead);
     });
-    this.#checkpoint = result.catch(() => undefined);
-    return result;
   }
 
   /** Removes segments that the newest snapshot does not list any more. */
@@ -271,7 +270,7 @@ export class Journal<R> {
 
   /** Commits and syncs what was appended and closes the files. @throws the error when that did not work. */
   async close(): Promise<void> {
-    await this.#checkpoint;
+    await this.#checkpoints.settled();
     try {
       await this.#writer.close();
     } finally {

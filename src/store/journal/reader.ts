@@ -1,5 +1,6 @@
 import type { StoredRecord } from '../../client/ports';
 import { errorCode } from '../../errors';
+import { InTurn } from '../../in-turn';
 import type { RecordCodec } from '../../session/state';
 import type { FileSystem, OpenFile } from '../file-system';
 import { ifExists } from '../files';
@@ -43,7 +44,7 @@ export class JournalReader<R> {
   #cursor: Cursor | undefined;
   /** The segment that was read last, 0: none yet. */
   #segmentNumber = 0;
-  #previous: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = new InTurn();
 
   constructor(options: ReaderOptions<R>) {
     this.#options = options;
@@ -51,13 +52,11 @@ export class JournalReader<R> {
 
   /** See `SessionJournal.read`. Calls made while one runs wait for it. */
   read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
-    const result = this.#previous.then(() => this.#read(after, maxBytes));
-    this.#previous = result.catch(() => undefined);
-    return result;
+    return this.#inTurn.run(() => this.#read(after, maxBytes));
   }
 
   async close(): Promise<void> {
-    await this.#previous;
+    await this.#inTurn.settled();
     await this.#leave();
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
+import { InTurn } from '../../in-turn';
 import type { FileSystem } from '../file-system';
 import { ifExists } from '../files';
 import { isNoSpace } from './segment-file';
@@ -16,7 +17,8 @@ export class Reserve {
   readonly #path: string;
   readonly #bytesMax: number;
   #bytes = 0;
-  #previous: Promise<unknown> = Promise.resolve();
+  /** The writer shrinks the file while a checkpoint may be filling it. */
+  readonly #inTurn = new InTurn();
 
   constructor(fileSystem: FileSystem, directory: string, bytesMax: number) {
     this.#fileSystem = fileSystem;
@@ -39,7 +41,7 @@ export class Reserve {
    * @throws Error of the system other than ENOSPC.
    */
   fill(): Promise<void> {
-    return this.#inTurn(() => this.#fill());
+    return this.#inTurn.run(() => this.#fill());
   }
 
   async #fill(): Promise<void> {
@@ -69,7 +71,7 @@ export class Reserve {
 
   /** Gives back at least `bytes` in whole steps, or all that is left. Resolves to false when there was nothing to give. */
   shrink(bytes: number): Promise<boolean> {
-    return this.#inTurn(() => this.#shrink(bytes));
+    return this.#inTurn.run(() => this.#shrink(bytes));
   }
 
   async #shrink(bytes: number): Promise<boolean> {
@@ -88,12 +90,5 @@ export class Reserve {
       await file.close();
     }
     return true;
-  }
-
-  /** The writer shrinks the file while a checkpoint may be filling it. */
-  #inTurn<T>(action: () => Promise<T>): Promise<T> {
-    const result = this.#previous.then(action);
-    this.#previous = result.catch(() => undefined);
-    return result;
   }
 }

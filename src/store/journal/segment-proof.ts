@@ -1,3 +1,4 @@
+import { InTurn } from '../../in-turn';
 import type { FileSystem } from '../file-system';
 import type { JournalKey, SegmentHeader } from './format';
 import { inspectSegmentFile } from './segment-files';
@@ -14,7 +15,7 @@ export class SegmentProof {
   readonly #key: JournalKey;
   readonly #table: SegmentTable;
   readonly #notice: (notice: JournalNotice) => void;
-  #previous: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = new InTurn();
 
   constructor(fileSystem: FileSystem, key: JournalKey, table: SegmentTable, notice: (notice: JournalNotice) => void) {
     this.#fileSystem = fileSystem;
@@ -29,9 +30,7 @@ export class SegmentProof {
    * @throws SessionError `ERR_SESSION_VERSION`; the system's error.
    */
   prove(segment: Segment): Promise<string | undefined> {
-    const result = this.#previous.then(() => this.#prove(segment));
-    this.#previous = result.catch(() => undefined);
-    return result;
+    return this.#inTurn.run(() => this.#prove(segment));
   }
 
   async #prove(segment: Segment): Promise<string | undefined> {
