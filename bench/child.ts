@@ -7,9 +7,11 @@ import type { Answer, Request, RoundResult } from './contenders/contender';
 export class Child {
   readonly #process;
 
-  constructor(contender: string, environment: Record<string, string> = {}) {
+  /** `nodeBinary`: another Node.js than the one that runs the benchmark. */
+  constructor(contender: string, environment: Record<string, string> = {}, nodeBinary = process.execPath) {
     const loader = createRequire(__filename).resolve('tsx/cjs');
     this.#process = fork(join(__dirname, 'contenders', `${contender}.ts`), {
+      execPath: nodeBinary,
       execArgv: ['--require', loader],
       env: { ...process.env, ...environment },
     });
@@ -29,7 +31,9 @@ export class Child {
     });
   }
 
-  async round(request: Extract<Request, { type: 'round' | 'drain' | 'receive' | 'open' }>): Promise<RoundResult> {
+  async round(
+    request: Extract<Request, { type: 'round' | 'drain' | 'receive' | 'open' | 'append' | 'produce' }>,
+  ): Promise<RoundResult> {
     return (await this.ask(request)) as RoundResult;
   }
 

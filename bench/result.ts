@@ -3,6 +3,16 @@ export interface BenchmarkOptions {
   quick: boolean;
 }
 
+/** What a figure must reach. */
+export interface Target {
+  /** Of what, in words that follow the figure's name. */
+  what: string;
+  /** Undefined: not measured, because a peer is absent. */
+  value: number | undefined;
+  atLeast?: number;
+  atMost?: number;
+}
+
 /** What one benchmark measured. */
 export interface BenchmarkResult {
   benchmark: string;
@@ -18,6 +28,22 @@ export interface BenchmarkResult {
   figures?: Record<string, number>;
   /** One row a contender or setting; column names carry the units. */
   table: Record<string, Record<string, number | string>>;
+  targets?: readonly Target[];
+  /** Rows of a chart: a name and a rate each. */
+  chart?: Chart;
+}
+
+/** Horizontal bars. */
+export interface Chart {
+  title: string;
+  unit: string;
+  bars: readonly { name: string; value: number; isOurs: boolean }[];
+}
+
+/** Whether a target is met; undefined: not measured. */
+export function isMet({ value, atLeast, atMost }: Target): boolean | undefined {
+  if (value === undefined || Number.isNaN(value)) return undefined;
+  return (atLeast === undefined || value >= atLeast) && (atMost === undefined || value <= atMost);
 }
 
 export type Benchmark = (options: BenchmarkOptions) => Promise<BenchmarkResult>;

@@ -1,4 +1,4 @@
-// npm run simulate -- --seconds N --seed S --json
+// npm run simulate -- --seconds N --seed S --fresh --json
 //
 // The session core and the journal over a simulated disk, clock, network and broker.
 import './lib/require-node.mjs';

@@ -94,6 +94,15 @@ export class SessionError extends Error {
   }
 }
 
+/** A value in the text of an error: also one that has no text, such as an object without a prototype. */
+export function shownValue(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
+}
+
 /** The `code` of an error of this library or of the operating system; undefined for anything else. */
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;

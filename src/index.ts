@@ -6,6 +6,7 @@
 
 export { acknowledge } from './admin/acknowledge';
 export type { AcknowledgementOutcome, AcknowledgementReference } from './client/acknowledgement-reference';
+export type { LinkState } from './client/link';
 export type { UnacknowledgedReport } from './client/manual-acknowledgements';
 export type { ClientEnvironment, SessionClientOptions } from './client/options';
 export type { DeadLetterLimits } from './client/ports';
@@ -18,12 +19,14 @@ export type {
   DiscardedMessage,
   OpenMessage,
   SessionClientEvents,
+  WantedSubscription,
 } from './client/session-client';
 export { SessionClient } from './client/session-client';
 export type { SessionCopy } from './client/session-copy';
 export type { ClientCounts, ClientGauges, ClientStatistics } from './client/statistics';
 export { assertTopicFilter, assertTopicName } from './client/topics';
-export type { ConnectionEnd, ConnectionOptions, WillMessage } from './connection/types';
+export type { TopicAliasWishes } from './connection/topic-alias-wishes';
+export type { ConnackDetails, ConnectionEnd, ConnectionOptions, WillMessage } from './connection/types';
 export type { SessionErrorCode } from './errors';
 export { errorCode, SessionError } from './errors';
 export type { McpsV2InflightMessage, McpsV2Session } from './mcps/decode';
@@ -32,15 +35,21 @@ export type { McpsErrorCode } from './mcps/mcps-error';
 export { McpsError } from './mcps/mcps-error';
 export type { McpsV1InflightMessage, McpsV1Session, McpsV1Subscription } from './mcps/v1';
 export { encodeMcpsV1 } from './mcps/v1';
+export type { DiscardReason, Report } from './session/effects';
 export type { FailureReason } from './session/failure';
 export type { Message, MessageOrigin, MessageProperties, QoS, QueuedMessage } from './session/message';
-export type { Subscription } from './session/state';
+export type { AcknowledgementProperties, ConnectionLimits } from './session/packets';
+export type { MessageSource } from './session/records';
+export type { Subscription, SubscriptionState } from './session/state';
 export type { SubscriptionRequest } from './session/subscriptions';
 export { matchesFilter } from './session/topics';
 export type { CleanUpOptions, CleanUpResult, ExpiredSession, Removal } from './store/clean-up';
 export type { CleanUpUser } from './store/clean-up-timer';
-export type { SessionStoreOptions } from './store/session-store';
+export type { HolderIdentity } from './store/holder-identity';
+export type { Durability } from './store/journal/journal';
+export type { SessionStoreOptions, StoreNotice } from './store/session-store';
 export { openSessionStore, SessionStore } from './store/session-store';
+export type { SessionSummary } from './store/session-summary';
 export type { Adoption } from './transfer/adopt';
 export { adoptSession } from './transfer/adopt';
 export { exportJsonl } from './transfer/jsonl-export';

@@ -15,7 +15,7 @@ const AT_ONCE = 1_000;
  * each of `SAMPLE` messages, the median of five measurements. The time on the clock is the disk's and the broker's.
  */
 export const growth: Benchmark = async ({ quick }) => {
-  const backlogs = quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000];
+  const backlogs = quick ? [10_000, 30_000] : [10_000, 100_000, 1_000_000];
   const table: BenchmarkResult['table'] = {};
   const enqueueCosts: number[] = [];
   const drainCosts: number[] = [];
@@ -58,6 +58,18 @@ export const growth: Benchmark = async ({ quick }) => {
       [`drain at ${backlogs[last]} / at ${backlogs[0]}`]: rounded((drainCosts[last] ?? 0) / (drainCosts[0] ?? 0)),
     },
     table,
+    targets: [
+      {
+        what: 'enqueue, at the largest backlog / at the smallest',
+        value: rounded((enqueueCosts[last] ?? 0) / (enqueueCosts[0] ?? 0)),
+        atMost: 1.1,
+      },
+      {
+        what: 'drain, at the largest backlog / at the smallest',
+        value: rounded((drainCosts[last] ?? 0) / (drainCosts[0] ?? 0)),
+        atMost: 1.1,
+      },
+    ],
   };
 };
 

@@ -12,8 +12,8 @@ const TOPIC = 'bench/publish';
  * durability `always`, MQTT.js from memory (it stores nothing). Both clients are sent the same messages.
  */
 export const inbound: Benchmark = async ({ quick }) => {
-  const messages = quick ? 10_000 : 50_000;
-  const pairs = 5;
+  const messages = quick ? 5_000 : 50_000;
+  const pairs = quick ? 3 : 5;
   const ratios: Record<string, number> = {};
   const ranges: Record<string, [number, number]> = {};
   const table: BenchmarkResult['table'] = {};
@@ -59,6 +59,7 @@ export const inbound: Benchmark = async ({ quick }) => {
     ratios,
     ranges,
     table,
+    targets: Object.entries(ratios).map(([name, value]) => ({ what: `ratio to ${name}`, value, atLeast: 0.95 })),
   };
 };
 

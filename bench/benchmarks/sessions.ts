@@ -7,7 +7,7 @@ const EXPIRY_SECONDS = 3_600;
 
 /** Administration of a store with many stored sessions, each with one message and one subscription. */
 export const sessions: Benchmark = async ({ quick }) => {
-  const count = quick ? 1_000 : 10_000;
+  const count = quick ? 200 : 10_000;
   return withFolder(async (path) => {
     const store = await library.openSessionStore({ path, durability: 'os' });
     for (let index = 0; index < count; index++) {
@@ -30,6 +30,10 @@ export const sessions: Benchmark = async ({ quick }) => {
       what: `${count} stored sessions`,
       figures: { count, listMs: rounded(listed.ms), inspectMs: rounded(described.ms) },
       table: {},
+      targets: [
+        { what: 'ms to list', value: rounded(listed.ms), atMost: 2_000 },
+        { what: 'ms to inspect', value: rounded(described.ms), atMost: 2_000 },
+      ],
     };
   });
 };

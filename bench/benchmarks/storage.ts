@@ -1,76 +1,83 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { library } from '../built';
+import { Child } from '../child';
 import { compare } from '../comparison';
-import { withFolder } from '../folder';
-import type { Benchmark } from '../result';
+import { median, rounded } from '../figures';
+import type { Benchmark, BenchmarkResult } from '../result';
 
 const BODY_BYTES = 250;
-const OUTSTANDING = 1_000;
-const RECORD_KIND = 0x81;
+const GROUP = 1_000;
+const CONTENDERS = ['ours', 'rawAppend', 'classicLevel', 'lmdb', 'nodeSqlite'];
+/** `node:sqlite` is part of Node.js from here on. */
+const SQLITE_NODE = '24';
 
-/** The journal alone: append and group commit, `OUTSTANDING` records at most under way, against one file. */
+/** The journal alone against databases and the bare disk: records in groups of the same size, each group synced. */
 export const storage: Benchmark = async ({ quick }) => {
-  const records = quick ? 50_000 : 200_000;
-  const pairs = 5;
-  const compared = await compare({
-    contenders: ['ours', 'rawAppend'],
-    pairs,
-    round: (name) =>
-      withFolder(async (path) => {
-        const cpu = process.cpuUsage();
-        const begin = performance.now();
-        await (name === 'ours' ? journal(path, records) : rawAppend(path, records));
-        const milliseconds = performance.now() - begin;
-        const { user, system } = process.cpuUsage(cpu);
-        return { messages: records, milliseconds, cpuMicroseconds: user + system };
-      }),
-  });
-  return {
-    benchmark: 'storage',
-    what: `${records} records of ${BODY_BYTES} bytes, ${OUTSTANDING} under way, each batch in one write and one fdatasync; ${pairs} interleaved pairs`,
-    ...compared,
-  };
-};
-
-const codec = {
-  kind: () => RECORD_KIND,
-  size: (record: Buffer) => record.length,
-  write: (record: Buffer, target: Buffer, offset: number) => offset + record.copy(target, offset),
-  read: (_kind: number, body: Buffer) => body,
-};
-
-async function journal(path: string, records: number): Promise<void> {
-  const store = await library.openSessionStore({ path });
-  const session = await store.open('bench-storage', codec, undefined);
-  const body = Buffer.alloc(BODY_BYTES, 'x');
-  await new Promise<void>((resolve, reject) => {
-    let appended = 0;
-    const append = (durable: number): void => {
-      while (appended < records && appended - durable < OUTSTANDING) session.append(++appended, body);
-    };
-    session.events = {
-      durable: (sequence) => {
-        if (sequence >= records) resolve();
-        else append(sequence);
+  const records = quick ? 20_000 : 200_000;
+  const pairs = quick ? 3 : 7;
+  const children = new Map<string, Child>();
+  const diskBytes = new Map<string, number[]>();
+  const absent: Record<string, string> = {};
+  for (const name of CONTENDERS) {
+    const binary = name === 'nodeSqlite' ? await sqliteNode() : process.execPath;
+    if (binary === undefined) absent[name] = `no Node.js ${SQLITE_NODE} for this platform`;
+    else children.set(name, new Child('storage', { STORAGE: name }, binary));
+  }
+  try {
+    const compared = await compare({
+      contenders: [...children.keys()],
+      pairs,
+      round: async (name) => {
+        const result = await children
+          .get(name)
+          ?.round({ type: 'append', records, group: GROUP, bodyBytes: BODY_BYTES });
+        if (result === undefined) throw new Error(`no storage ${name}`);
+        const bytes = result.figures?.diskBytes;
+        if (bytes !== undefined) diskBytes.set(name, [...(diskBytes.get(name) ?? []), bytes]);
+        return { ...result, messages: records };
       },
-      failed: reject,
-      checkpointDue: () => undefined,
-      lost: reject,
+    });
+    const table: BenchmarkResult['table'] = {};
+    for (const [name, row] of Object.entries(compared.table)) {
+      const { 'messages/s': perSecond = '', 'CPU us/message': cpu = '', ...ratio } = row;
+      table[name] = {
+        'records/s': perSecond,
+        'CPU us/record': cpu,
+        'disk bytes/record': rounded(median(diskBytes.get(name) ?? [])),
+        ...ratio,
+      };
+    }
+    const failed = { ...absent, ...compared.failed };
+    return {
+      benchmark: 'storage',
+      what: `${records} records of ${BODY_BYTES} bytes in groups of ${GROUP}, each group synced; ${pairs} interleaved pairs`,
+      ...compared,
+      table,
+      ...(Object.keys(failed).length > 0 ? { failed } : {}),
+      chart: {
+        title: 'Records stored, each group of 1,000 on the disk before it counts',
+        unit: 'records/s',
+        bars: Object.entries(table).map(([name, row]) => ({
+          name,
+          value: Number(row['records/s']),
+          isOurs: name === 'ours',
+        })),
+      },
+      targets: [{ what: 'of raw append + fdatasync', value: compared.ratios?.rawAppend, atLeast: 0.8 }],
     };
-    append(0);
-  });
-  await session.close();
-  await store.close();
+  } finally {
+    for (const child of children.values()) child.stop();
+  }
+};
+
+/** A Node.js binary that has `node:sqlite`. */
+async function sqliteNode(): Promise<string | undefined> {
+  if (Number(process.versions.node.split('.')[0]) >= Number(SQLITE_NODE)) return process.execPath;
+  // Plain JavaScript without types.
+  const cache: string = '../../scripts/lib/cache.mjs';
+  const { nodeBinary, otherNodesAvailable } = (await import(cache)) as Cache;
+  return otherNodesAvailable ? nodeBinary(SQLITE_NODE) : undefined;
 }
 
-/** The same bytes in the same batches, without headers, checksums or segments. */
-async function rawAppend(path: string, records: number): Promise<void> {
-  const file = await open(join(path, 'raw'), 'w');
-  const body = Buffer.alloc(BODY_BYTES + 21, 'x');
-  for (let written = 0; written < records; written += OUTSTANDING) {
-    await file.write(Buffer.concat(Array.from({ length: Math.min(OUTSTANDING, records - written) }, () => body)));
-    await file.datasync();
-  }
-  await file.close();
+interface Cache {
+  otherNodesAvailable: boolean;
+  nodeBinary(version: string): Promise<string>;
 }

@@ -11,8 +11,8 @@ const OUTSTANDING = 1_000;
 
 /** What a message costs the disk: bytes given to write() and syncs, at 1,000 outstanding; and what an idle session writes. */
 export const wear: Benchmark = async ({ quick }) => {
-  const messages = quick ? 20_000 : 200_000;
-  const idleSeconds = quick ? 5 : 120;
+  const messages = quick ? 10_000 : 200_000;
+  const idleSeconds = quick ? 2 : 120;
   const table: BenchmarkResult['table'] = {};
   const figures: Record<string, number> = {};
   const broker = await Mosquitto.start({ configuration: ['persistence false', 'max_inflight_messages 0'] });
@@ -63,6 +63,21 @@ export const wear: Benchmark = async ({ quick }) => {
     what: `${messages} messages of ${PAYLOAD.length} bytes, ${OUTSTANDING} outstanding, durability always, MQTT 5`,
     figures,
     table,
+    targets: [
+      ...Object.entries(table).flatMap(([name, row]) => [
+        {
+          what: `${name}, bytes of 1.25 x packet + 80 (112)`,
+          value: Number(row['of 1.25 x packet + 80 (112)']),
+          atMost: 1,
+        },
+        { what: `${name}, messages/sync`, value: Number(row['messages/sync']), atLeast: 40 },
+      ]),
+      {
+        what: `writes in ${idleSeconds} idle seconds`,
+        value: figures[`writes in ${idleSeconds} idle seconds`],
+        atMost: Math.ceil(idleSeconds / 60),
+      },
+    ],
   };
 };
 

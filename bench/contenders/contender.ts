@@ -21,13 +21,17 @@ export interface Contender {
 /** What the parent asks of a contender's process. */
 export type Request =
   | { type: 'connect'; brokerUrl: string }
-  | { type: 'round'; messages: number; outstanding: number; payloadBytes: number; qos: 1 | 2 }
+  | { type: 'round'; messages: number; outstanding: number; payloadBytes: number; qos: 1 | 2; topic?: string }
   | { type: 'backlog'; messages: number; payloadBytes: number; qos: 1 | 2 }
   | { type: 'drain' }
   | { type: 'subscribe'; topic: string; qos: 1 | 2 }
   | { type: 'leave' }
   | { type: 'receive'; messages: number }
   | { type: 'open'; brokerUrl: string }
+  /** For a producer without a broker. */
+  | { type: 'produce'; seconds: number; payloadBytes: number }
+  /** For storages: so many records, synced in groups of `group`. */
+  | { type: 'append'; records: number; group: number; bodyBytes: number }
   | { type: 'close' };
 
 /** Milliseconds of the wall clock from the first publish to the last acknowledgement; microseconds of user + system CPU. */

@@ -10,7 +10,12 @@ const protocolVersion = process.env.PROTOCOL === '5' ? 5 : 4;
 serve({
   async connect(brokerUrl) {
     const properties = protocolVersion === 5 ? { properties: { sessionExpiryInterval: 3_600 } } : {};
-    client = await connectAsync(brokerUrl, { clientId: 'bench-mqttjs', clean: false, protocolVersion, ...properties });
+    client = await connectAsync(brokerUrl, {
+      clientId: `bench-mqttjs-${process.pid}`,
+      clean: false,
+      protocolVersion,
+      ...properties,
+    });
   },
   publish(topic, payload, qos, acknowledged) {
     client?.publish(topic, payload, { qos }, (error) => acknowledged(error ?? undefined));

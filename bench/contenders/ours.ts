@@ -3,10 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Library from '../../src/index';
+import { nodeFileSystem } from '../../src/store/node-file-system';
 import { library } from '../built';
+import { withSlowSyncs } from '../slow-file-system';
 import { serve } from './serve';
 
 const durability = (process.env.DURABILITY ?? 'always') as 'always' | 'interval' | 'os';
+/** How long a sync takes at least. */
+const syncMs = process.env.SYNC_MS;
+/** What the broker takes unacknowledged, told to the client; absent: it finds out. */
+const stated = process.env.BROKER_TAKES;
 const protocolVersion = process.env.PROTOCOL === '5' ? 5 : 4;
 let client: Library.SessionClient | undefined;
 let store: Library.SessionStore | undefined;
@@ -16,12 +22,15 @@ let received: () => void = () => undefined;
 serve({
   async connect(brokerUrl) {
     path = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), 'mqtt-sessions-bench-'));
-    store = await library.openSessionStore({ path, durability });
+    const fileSystem = syncMs === undefined ? {} : { fileSystem: withSlowSyncs(nodeFileSystem, Number(syncMs)) };
+    store = await library.openSessionStore({ path, durability, ...fileSystem });
     client = new library.SessionClient({
-      clientId: 'bench-ours',
+      // Several of them may be at one broker.
+      clientId: `bench-ours-${process.pid}`,
       store,
       connection: { url: brokerUrl, protocolVersion, clean: false, keepalive: 60 },
       maxInflight: Number(process.env.MAX_INFLIGHT ?? 1_000),
+      ...(stated === undefined ? {} : { brokerReceiveMaximum: Number(stated) }),
     });
     const connected = new Promise((resolve) => client?.once('connected', resolve));
     await client.open();

@@ -2,48 +2,75 @@ import type { Answer, Contender, Request, RoundResult } from './contender';
 
 /** Lets the parent process drive a contender. */
 export function serve(contender: Contender): void {
+  reply((request) => answer(contender, request));
+}
+
+/** A contender that runs whole rounds by itself. */
+export interface Answering {
+  connect(brokerUrl: string): Promise<void>;
+  round(request: Extract<Request, { type: 'round' }>): Promise<RoundResult>;
+  close(): Promise<void>;
+}
+
+/** As `serve`, for such a one. */
+export function serveRounds(contender: Answering): void {
+  reply(async (request) => {
+    if (request.type === 'connect') await contender.connect(request.brokerUrl);
+    else if (request.type === 'close') await contender.close();
+    else if (request.type === 'round') return contender.round(request);
+    else throw new Error(`${request.type} is not for this contender`);
+    return undefined;
+  });
+}
+
+/** Answers each request of the parent process with what `work` measured, or why it failed. */
+export function reply(work: (request: Request) => Promise<RoundResult | undefined>): void {
   process.on('message', (request: Request) => {
-    answer(contender, request).then(send, (error: Error) =>
-      send({ type: 'failed', error: error.stack ?? error.message }),
+    work(request).then(
+      (result) => send({ type: 'done', ...(result === undefined ? {} : { result }) }),
+      (error: Error) => send({ type: 'failed', error: error.stack ?? error.message }),
     );
   });
 }
 
-async function answer(contender: Contender, request: Request): Promise<Answer> {
+async function answer(contender: Contender, request: Request): Promise<RoundResult | undefined> {
   switch (request.type) {
     case 'connect':
       await contender.connect(request.brokerUrl);
-      return { type: 'done' };
+      return undefined;
     case 'round':
-      return { type: 'done', result: await round(contender, request) };
+      return round(contender, request);
     case 'backlog':
       await contender.backlog?.(request.messages, Buffer.alloc(request.payloadBytes, 'x'), request.qos);
-      return { type: 'done' };
+      return undefined;
     case 'drain':
-      return { type: 'done', result: await timed((start) => contender.drain?.(start)) };
+      return timed((start) => contender.drain?.(start));
     case 'subscribe':
       await contender.subscribe?.(request.topic, request.qos);
-      return { type: 'done' };
+      return undefined;
     case 'leave':
       await contender.leave?.();
-      return { type: 'done' };
+      return undefined;
     case 'receive':
-      return { type: 'done', result: await timed(() => contender.receive?.(request.messages)) };
+      return timed(() => contender.receive?.(request.messages));
     case 'open': {
       let figures: Record<string, number> | undefined;
       const result = await timed(async () => {
         figures = await contender.open?.(request.brokerUrl);
       });
-      return { type: 'done', result: { ...result, ...(figures === undefined ? {} : { figures }) } };
+      return { ...result, ...(figures === undefined ? {} : { figures }) };
     }
     case 'close':
       await contender.close();
-      return { type: 'done' };
+      return undefined;
+    case 'append':
+    case 'produce':
+      throw new Error(`${request.type} is not for this contender`);
   }
 }
 
 /** What `work` takes, from its beginning or from when it calls `start`. */
-async function timed(work: (start: () => void) => Promise<void> | undefined): Promise<RoundResult> {
+export async function timed(work: (start: () => void) => Promise<void> | undefined): Promise<RoundResult> {
   let cpu = process.cpuUsage();
   let begin = performance.now();
   await work(() => {
@@ -61,7 +88,7 @@ function send(reply: Answer): void {
 
 /** A closed loop: each acknowledgement lets the next message go, so that `outstanding` are always under way. */
 function round(contender: Contender, request: Extract<Request, { type: 'round' }>): Promise<RoundResult> {
-  const { messages, outstanding, payloadBytes, qos } = request;
+  const { messages, outstanding, payloadBytes, qos, topic = 'bench/publish' } = request;
   const payload = Buffer.alloc(payloadBytes, 'x');
   return new Promise((resolve, reject) => {
     const cpu = process.cpuUsage();
@@ -70,7 +97,7 @@ function round(contender: Contender, request: Extract<Request, { type: 'round' }
     let acknowledged = 0;
     const publishOne = (): void => {
       published += 1;
-      contender.publish('bench/publish', payload, qos, onAcknowledged);
+      contender.publish(topic, payload, qos, onAcknowledged);
     };
     const onAcknowledged = (error?: Error): void => {
       if (error !== undefined && error !== null) {

@@ -373,10 +373,7 @@ export class Broker implements LiveSession {
   }
 
   #connectedAlready(): SessionError {
-    return new SessionError(
-      'ERR_CONNECTED_ALREADY',
-      this.RED._('node-red:mqtt.errors.invalid-action-alreadyconnected'),
-    );
+    return new SessionError('ERR_CONNECTED_ALREADY', this.#translate('errors.connected-already'));
   }
 
   /** Longest pause between two attempts to connect. */
@@ -404,8 +401,8 @@ export class Broker implements LiveSession {
   }
 
   #hosted(): HostedSession {
-    const { clientId, connection, birth, close, expiryInterval, maxInflight, maxSendRate, onSessionLost } =
-      this.#settings;
+    const { clientId, connection, birth, close, expiryInterval, onSessionLost } = this.#settings;
+    const { maxInflight, brokerReceiveMaximum, maxSendRate } = this.#settings;
     return {
       clientId,
       connection: { ...connection, topicAliases: this.topicAliases },
@@ -415,6 +412,7 @@ export class Broker implements LiveSession {
       ...(birth === undefined ? {} : { birth }),
       ...(close === undefined ? {} : { close }),
       ...(maxInflight === undefined ? {} : { maxInflight }),
+      ...(brokerReceiveMaximum === undefined ? {} : { brokerReceiveMaximum }),
       ...(maxSendRate === undefined ? {} : { maxSendRate }),
     };
   }

@@ -34,6 +34,8 @@ export interface BrokerSettings {
   /** Seconds after the last access at which the stored session expires, 0: never. */
   expiryInterval: number;
   maxInflight: number | undefined;
+  /** What a broker takes unacknowledged that does not announce it; undefined: not known. */
+  brokerReceiveMaximum: number | undefined;
   /** Messages a second from the queue; undefined: no limit. */
   maxSendRate: number | undefined;
   onSessionLost: 'republish' | 'discard';
@@ -44,6 +46,7 @@ const NEVER = 0xffffffff;
 const DEFAULT_PORT = 1883;
 const DEFAULT_KEEP_ALIVE_SECONDS = 60;
 const KEEP_ALIVE_SECONDS_MAX = 65_535;
+const RECEIVE_MAXIMUM_MAX = 65_535;
 
 export function brokerSettings(
   config: BrokerConfig,
@@ -81,6 +84,7 @@ export function brokerSettings(
     connection,
     expiryInterval,
     maxInflight: numberOf(config.maxInflight),
+    brokerReceiveMaximum: receiveMaximumOf(config.brokerReceiveMaximum),
     maxSendRate: rateOf(config.maxSendRate),
     onSessionLost: config.onSessionLost === 'discard' ? 'discard' : 'republish',
   };
@@ -102,6 +106,10 @@ export function withOverrides(
   for (const name of CHANGEABLE) if (Object.hasOwn(overrides, name)) changed[name] = overrides[name];
   // An address in the message replaces the one in the configuration, whichever form that has.
   if (Object.hasOwn(overrides, 'broker') && !Object.hasOwn(overrides, 'url')) delete changed.url;
+  // What is stated of one broker says nothing of another; too large a number loses messages.
+  if (ADDRESS.some((name) => Object.hasOwn(overrides, name)) && !Object.hasOwn(overrides, 'brokerReceiveMaximum')) {
+    delete changed.brokerReceiveMaximum;
+  }
   if (Object.hasOwn(overrides, 'userProperties')) changed.userProps = overrides.userProperties;
   if (Object.hasOwn(overrides, 'sessionExpiryInterval') && !Object.hasOwn(overrides, 'sessionExpiry')) {
     changed.sessionExpiry = overrides.sessionExpiryInterval;
@@ -116,8 +124,8 @@ export function withOverrides(
     changed[`${kind}Msg`] = message.properties;
   }
   const login: BrokerCredentials = { ...credentials };
-  if (Object.hasOwn(overrides, 'username')) login.user = String(overrides.username ?? '');
-  if (Object.hasOwn(overrides, 'password')) login.password = String(overrides.password ?? '');
+  if (Object.hasOwn(overrides, 'username')) login.user = exactTextOf(overrides.username) ?? '';
+  if (Object.hasOwn(overrides, 'password')) login.password = exactTextOf(overrides.password) ?? '';
   return { config: changed, credentials: login };
 }
 
@@ -135,7 +143,11 @@ const CHANGEABLE = [
   'autoUnsubscribe',
   'userProps',
   'sessionExpiry',
+  'brokerReceiveMaximum',
 ] as const;
+
+/** Of the overrides, those after which it may be another broker. */
+const ADDRESS = ['url', 'broker', 'port'] as const;
 
 /** The broker's URL: the one given, or one made of host and port. A host may be an IPv6 address without brackets. */
 export function brokerUrl(config: BrokerConfig): string {
@@ -164,6 +176,12 @@ function expiryOf(value: unknown): number | undefined {
 function rateOf(value: unknown): number | undefined {
   const rate = numberOf(value);
   return rate !== undefined && rate > 0 ? rate : undefined;
+}
+
+/** From 1 on, as in MQTT 5 (3.2.2.3.3). */
+function receiveMaximumOf(value: unknown): number | undefined {
+  const maximum = numberOf(value);
+  return maximum !== undefined && maximum >= 1 ? Math.min(Math.trunc(maximum), RECEIVE_MAXIMUM_MAX) : undefined;
 }
 
 /** A password without a user name is allowed from MQTT 5 on (MQTT-3.1.2-22 (3.1.1)). */

@@ -9,6 +9,7 @@ import {
   type DynamicSubscription,
   filtersToUnsubscribe,
   requestedSubscriptions,
+  subscriptionNote,
   subscriptionRequest,
 } from '../shared/subscribe-action';
 
@@ -27,7 +28,9 @@ export class DynamicSubscriber implements SessionUser {
   ) {}
 
   restore(client: SessionClient): void {
-    for (const subscription of this.#subscriptions(client)) this.#subscribe(client, subscription);
+    for (const subscription of this.#subscriptions(client)) {
+      this.#subscribe(client, subscription, subscriptionNote(subscription));
+    }
   }
 
   /** Carries out `msg.action`. @throws SessionError for what cannot be done; nothing was changed then. */
@@ -41,7 +44,8 @@ export class DynamicSubscriber implements SessionUser {
       case 'subscribe': {
         const requested = requestedSubscriptions(msg.topic, this.broker.protocolVersion);
         const client = await this.broker.ready();
-        for (const subscription of requested) this.#subscribe(client, subscription);
+        const noted = requested.map((subscription) => ({ subscription, note: subscriptionNote(subscription) }));
+        for (const { subscription, note } of noted) this.#subscribe(client, subscription, note);
         msg.subscriptions = this.#subscriptions(client);
         return;
       }
@@ -58,13 +62,13 @@ export class DynamicSubscriber implements SessionUser {
         send(msg);
         return;
       default:
-        throw new SessionError('ERR_ACTION', this.translate('node-red:mqtt.errors.invalid-action-action'));
+        throw new SessionError('ERR_ACTION', this.translate('shared.runtime.errors.invalid-action'));
     }
   }
 
-  #subscribe(client: SessionClient, subscription: DynamicSubscription): void {
+  #subscribe(client: SessionClient, subscription: DynamicSubscription, note: string): void {
     const handler = this.handler(subscription.datatype ?? this.datatype);
-    const options = { note: JSON.stringify(subscription), acknowledge: this.acknowledge };
+    const options = { note, acknowledge: this.acknowledge };
     client.subscribe(this.node.id, subscriptionRequest(subscription), handler, options);
   }
 

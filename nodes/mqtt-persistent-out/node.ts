@@ -53,7 +53,7 @@ export function registerOut(RED: NodeAPI): void {
         if (!msg.action) publish(msg, done);
         else if (isConnectionAction(msg.action))
           performConnectionAction(msg.action, broker, msg).then(() => done(), done);
-        else done(new SessionError('ERR_ACTION', RED._('node-red:mqtt.errors.invalid-action-action')));
+        else done(new SessionError('ERR_ACTION', translate('errors.invalid-action')));
       } catch (error) {
         done(error as Error);
       }

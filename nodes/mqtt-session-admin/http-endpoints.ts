@@ -12,10 +12,13 @@ import {
   sessionStatistics,
 } from '../../src/admin/sessions';
 import { SessionError } from '../../src/errors';
+import { brokerOf } from '../mqtt-persistent-broker/node';
+import { assignedClientId } from '../mqtt-persistent-broker/session-assignments';
 import { type ActionName, type ActionRequest, adminAction } from './actions';
 import { refuseCrossSite } from './cross-site';
 import { answer, answerError, messagePreviews, plainDeadLetters } from './http-answers';
 import { isPermitted, overviewQuery } from './http-overview';
+import { pathTest } from './http-path-test';
 import { bodyOf, countInQuery, flagInQuery } from './http-request';
 import { download, upload } from './http-transfers';
 import { knownStore, knownStores, withStore } from './known-stores';
@@ -108,6 +111,25 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
       });
       answer(response, { stores });
     }),
+  );
+  app.get(
+    `${ROOT}/brokers/:broker`,
+    mayRead,
+    endpoint(async (request, response) => {
+      const id = parameter(request, 'broker');
+      const broker = brokerOf(RED, id);
+      // Nothing is known of a node that is not deployed: no error, because dialogs of new nodes ask, too.
+      if (broker === undefined) return answer(response, {});
+      const isGenerated = broker.settings.clientId === undefined;
+      answer(response, { clientId: await assignedClientId(id), isGenerated });
+    }),
+  );
+  app.post(
+    `${ROOT}/path-test`,
+    mayWrite,
+    // Who may deploy can make a store node with any path: the test tells such a user nothing that a deploy would not.
+    RED.auth.needsPermission('flows.write'),
+    endpoint(async (request, response) => answer(response, await pathTest(RED, request))),
   );
   app.get(
     `${STORE}/sessions`,

@@ -29,8 +29,17 @@ export function booleanOf(value: unknown, fallback?: boolean): boolean | undefin
 
 /** The whole number that a text begins with, or a number's whole part: as Node-RED's own nodes read messages. */
 export function integerOf(value: unknown): number | undefined {
-  const number = Number.parseInt(String(value), 10);
+  const number = Number.parseInt(anyTextOf(value), 10);
   return Number.isNaN(number) ? undefined : number;
+}
+
+/** As `String`, which throws for an object without a prototype; a function node may make one. */
+function anyTextOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return '';
+  }
 }
 
 /** A non-empty string as it is: blanks are part of data and of topics. */

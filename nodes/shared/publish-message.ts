@@ -140,6 +140,11 @@ function correlationData(value: unknown): Buffer | undefined {
   if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array) && !Array.isArray(bytes)) {
     throw new SessionError('ERR_PROPERTY', 'correlationData must be a Buffer or a string.');
   }
+  // Before memory is taken for it: a list may be longer than what is in it.
+  if (bytes.length > UINT16_MAX && typeof bytes !== 'string') throw tooLong('correlationData', bytes.length);
+  if (Array.isArray(bytes) && !bytes.every((byte) => typeof byte === 'number')) {
+    throw new SessionError('ERR_PROPERTY', 'correlationData must be a list of bytes, if it is a list.');
+  }
   const data = typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes);
   if (data.length > UINT16_MAX) throw tooLong('correlationData', data.length);
   return data;

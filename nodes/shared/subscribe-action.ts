@@ -74,6 +74,19 @@ function dynamicSubscription(options: Record<string, unknown>, protocolVersion: 
   return subscription;
 }
 
+/**
+ * The subscription as the session remembers it for its node.
+ * @throws SessionError `ERR_SUBSCRIPTION` when one of its options cannot be kept: circular objects, big integers.
+ */
+export function subscriptionNote(subscription: DynamicSubscription): string {
+  try {
+    return JSON.stringify(subscription);
+  } catch (cause) {
+    const text = `The options of the subscription ${subscription.topic} cannot be kept: ${(cause as Error).message}`;
+    throw new SessionError('ERR_SUBSCRIPTION', text, { cause });
+  }
+}
+
 /** MQTT 5 Retain Handling from a configuration; 0 for anything else. */
 export function retainHandlingOf(value: unknown): 0 | 1 | 2 {
   const number = numberOf(value);

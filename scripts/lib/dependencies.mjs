@@ -17,6 +17,17 @@ async function readIfThere(file) {
   }
 }
 
+async function isLink(file) {
+  try {
+    return (await fs.lstat(file)).isSymbolicLink();
+  } catch (error) {
+    if (error.code === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+}
+
 /**
  * Installs what the lockfile of a folder (default: the project) says, unless that was done before. The mark of it is a
  * file in `node_modules` with the lockfile's hash; `npm ci` removes it first, so an interrupted installation has none.
@@ -31,6 +42,10 @@ export async function ensureDependencies({ folder = root, log = console.error } 
   const hash = createHash('sha256').update(lockfile).digest('hex');
   if ((await readIfThere(mark)) === hash) {
     return;
+  }
+  if (await isLink(path.join(folder, 'node_modules'))) {
+    // npm would empty the folder that it leads to, which belongs to somebody else.
+    throw new Error(`${path.join(folder, 'node_modules')} is a link, and holds something else than ${folder} needs.`);
   }
   log(`Installing the dependencies of ${path.relative(path.dirname(root), folder)} ...`);
   const { exitCode } = await npm(

@@ -1,5 +1,6 @@
 // Joins the editor parts of all node types into the one node set file that Node-RED's loader expects.
 //
+//   nodes/<type>/edit-<part>.html     what edit.html starts from       -> mqtt-persistent.html
 //   nodes/<type>/edit.html            templates and registration       -> mqtt-persistent.html
 //   nodes/<type>/locales/<lang>.json  texts, top-level keys per type   -> locales/<lang>/mqtt-persistent.json
 //   nodes/<type>/locales/<lang>.html  help                             -> locales/<lang>/mqtt-persistent.html
@@ -51,7 +52,8 @@ export async function buildEditor(target, base = root) {
 
   const dialogs = [];
   for (const type of types) {
-    dialogs.push((await read(`nodes/${type}/edit.html`)).trim());
+    const parts = files.filter((file) => file.startsWith(`nodes/${type}/edit-`) && file.endsWith('.html'));
+    for (const file of [...parts, `nodes/${type}/edit.html`]) dialogs.push((await read(file)).trim());
   }
   const languages = new Map();
   const partsOf = (language) => {

@@ -22,16 +22,38 @@ export const suites = [
     timeoutSeconds: 120,
   },
   { name: 'examples', tests: ['examples'], programs: ['mosquitto'], timeoutSeconds: 180 },
-  // The same episodes every time, so that a change is judged by what it changed. Fresh ones: npm run simulate.
+  // docs/library.md says what the docstrings say.
+  { name: 'library-page', entry: 'scripts/docs.mjs', command: ['scripts/docs.mjs', '--check'], timeoutSeconds: 120 },
+  { name: 'documents', tests: ['documents'], programs: ['mosquitto'], timeoutSeconds: 300 },
+  { name: 'crash-points', tests: ['crash-points'], timeoutSeconds: 240, besideNext: true },
+  { name: 'security', tests: ['security', 'damage'], programs: ['mosquitto'], timeoutSeconds: 300 },
+  { name: 'io-faults', tests: ['io-faults'], timeoutSeconds: 240, besideNext: true },
+  { name: 'holders', tests: ['holders', 'interop'], programs: ['mosquitto'], timeoutSeconds: 240 },
+  // Half the time the same episodes, so that a change is judged by what it changed; half of it fresh ones.
   {
     name: 'simulate',
     entry: 'test/simulation/main.ts',
-    command: ['scripts/simulate.mjs', '--seconds', '60', '--seed', '5551234'],
-    timeoutSeconds: 180,
+    command: ['scripts/simulate.mjs', '--seconds', '60', '--seed', '5551234', '--fresh', '--json'],
+    timeoutSeconds: 240,
     // One of them computes, the other waits for processes and networks.
     besideNext: true,
   },
-  { name: 'crash', tests: ['crash'], programs: ['mosquitto'], timeoutSeconds: 360 },
+  { name: 'crash', tests: ['crash'], programs: ['mosquitto'], timeoutSeconds: 480 },
+  {
+    name: 'soak',
+    entry: 'test/soak/main.ts',
+    command: ['scripts/soak.mjs', '--minutes', '1'],
+    programs: ['mosquitto'],
+    timeoutSeconds: 300,
+    besideNext: true,
+  },
+  {
+    name: 'mutations',
+    entry: 'test/mutations/main.ts',
+    command: ['scripts/mutations.mjs', '--selection'],
+    programs: ['mosquitto'],
+    timeoutSeconds: 300,
+  },
   {
     name: 'pack',
     tests: ['pack'],
@@ -57,11 +79,14 @@ export const suites = [
     },
     timeoutSeconds: 180,
   },
+  { name: 'browser', tests: ['browser'], programs: ['mosquitto', 'chromium'], timeoutSeconds: 300, besideNext: true },
   {
-    name: 'browser',
+    name: 'browser-node-red-5',
     tests: ['browser'],
+    nodes: ['24'],
     programs: ['mosquitto', 'chromium'],
-    timeoutSeconds: 240,
+    environment: { NODE_RED_DIR: { nodeRed: 5 } },
+    timeoutSeconds: 300,
   },
   // On Node.js 24 the demo runs Node-RED 5.
   { name: 'demo', tests: ['demo'], nodes: ['current', '24'], timeoutSeconds: 120 },

@@ -5,7 +5,8 @@ import { run } from './command.mjs';
 
 /**
  * Per program: the environment variable that names it (for a program in an unusual place, and how the suites get the
- * path), the names and places to look for, and its package per package manager.
+ * path), the names and places to look for, and its package per package manager (of the last three, which only the
+ * interoperability run needs, on Debian alone).
  */
 const programs = {
   mosquitto: {
@@ -28,6 +29,15 @@ const programs = {
     brew: '--cask chromium',
     winget: 'Hibbiki.Chromium',
   },
+  'nats-server': { variable: 'NATS_SERVER', names: ['nats-server'], places: ['/usr/sbin'], apt: 'nats-server' },
+  'rabbitmq-server': {
+    variable: 'RABBITMQ_SERVER',
+    // Behind the script of this name in the PATH of Debian, which changes to the user of the service.
+    names: ['bin/rabbitmq-server'],
+    places: ['/usr/lib/rabbitmq'],
+    apt: 'rabbitmq-server',
+  },
+  ejabberd: { variable: 'EJABBERDCTL', names: ['ejabberdctl'], places: ['/usr/sbin'], apt: 'ejabberd' },
 };
 
 /** Whether we can run that file; one in a folder that we may not read is none. */

@@ -26,7 +26,7 @@ export interface SessionInfo {
   connected: boolean;
   /** `now`, or `snapshot`: as of the last snapshot; what happened since is in its journal. */
   asOf: 'now' | 'snapshot';
-  /** Address of the broker its protocol state belongs to; empty: none yet. */
+  /** Address of the broker its protocol state belongs to; before there is any, the one it connects to; empty: none yet. */
   broker: string;
   createdAt: number;
   lastAccessAt: number;
@@ -170,7 +170,7 @@ function fromClient(client: SessionClient, maxBytes: number): Partial<SessionInf
     status: statusOf(client),
     open: true,
     orphaned: false,
-    broker: client.broker,
+    broker: client.broker === '' ? client.address : client.broker,
     connected: client.connected,
     asOf: 'now',
     expiresAt: 0,

@@ -37,7 +37,12 @@ export async function readFlowFile(file: string): Promise<FlowFile> {
 
 function isFlow(value: unknown): value is FlowNode[] {
   const isNode = (entry: unknown): boolean =>
-    typeof entry === 'object' && entry !== null && 'id' in entry && 'type' in entry && typeof entry.type === 'string';
+    typeof entry === 'object' &&
+    entry !== null &&
+    'id' in entry &&
+    typeof entry.id === 'string' &&
+    'type' in entry &&
+    typeof entry.type === 'string';
   return Array.isArray(value) && value.every(isNode);
 }
 

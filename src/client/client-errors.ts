@@ -2,7 +2,11 @@ import { SessionError } from '../errors';
 
 /** There is no open session. */
 export function sessionClosed(clientId: string): SessionError {
-  return new SessionError('ERR_SESSION_CLOSED', `The session "${clientId}" is not open.`, { details: { clientId } });
+  return new SessionError(
+    'ERR_SESSION_CLOSED',
+    `The session "${clientId}" is not open. Open it, or wait until it can be opened.`,
+    { details: { clientId } },
+  );
 }
 
 /** So many messages wait for the session to be opened that no more are taken. */

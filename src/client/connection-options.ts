@@ -1,9 +1,14 @@
 import type { ConnectionOptions } from '../connection/types';
 import { INBOUND_RECEIVE_MAXIMUM, NEVER_EXPIRES } from './options';
 
-/** Where the protocol state belongs: the URL without credentials and query. */
+/** Where the protocol state belongs: the URL without credentials and query. Also of what is no URL; shown to users. */
 export function brokerAddress(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1').replace(/[?#].*$/, '');
+  const [scheme = ''] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url) ?? [];
+  const rest = url.slice(scheme.length);
+  // Credentials end at the last @ before the path. Where that cannot be told, any text before an @ may be a password.
+  const isUrl = scheme !== '' && URL.canParse(url);
+  const [authority = ''] = isUrl ? (/^[^/?#]*/.exec(rest) ?? []) : [rest];
+  return scheme + rest.slice(authority.lastIndexOf('@') + 1).replace(/[?#].*$/, '');
 }
 
 /**

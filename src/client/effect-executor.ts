@@ -80,10 +80,7 @@ export class EffectExecutor {
         this.parts.events.withdrawn(effect.delivery);
         return;
       case 'acknowledged':
-        this.parts.observers.acknowledged(effect.sequence, {
-          reasonCode: effect.reasonCode,
-          ...(effect.properties === undefined ? {} : { properties: effect.properties }),
-        });
+        this.parts.observers.acknowledged(effect.sequence, effect.reasonCode, effect.properties);
         return;
       case 'discarded': {
         const error = discardError(effect);

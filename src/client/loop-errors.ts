@@ -31,7 +31,7 @@ export class LoopErrors {
   }
 
   closed(): SessionError {
-    return this.#error('ERR_SESSION_CLOSED', `The session "${this.clientId}" is closed.`);
+    return this.#error('ERR_SESSION_CLOSED', `The session "${this.clientId}" is closed. Open it again to go on.`);
   }
 
   /** `violation` completes the sentence. */
@@ -53,11 +53,26 @@ export class LoopErrors {
 
   /** Keeps the code of the system (`ENOSPC`, `EIO`, ...). */
   writing(cause: Error): Error {
-    if (cause instanceof SessionError) return cause;
+    return this.#store('write to', cause, 'it is tried again');
+  }
+
+  /** As `writing`. */
+  reading(cause: Error): Error {
+    return this.#store('read from', cause, 'it is tried again');
+  }
+
+  /** As `writing`, for what ends with the session. */
+  closing(cause: Error): Error {
+    return this.#store('close', cause, 'the next opening goes on from there');
+  }
+
+  #store(access: string, cause: Error, outlook: string): Error {
+    // A record that cannot be written as it is: no disk is to blame.
+    if (cause instanceof SessionError || cause instanceof RangeError || cause instanceof TypeError) return cause;
     const code = errorCode(cause);
     const text =
-      `The session "${this.clientId}" cannot write to its store: ${cause.message}. ` +
-      'What is stored is kept; check the disk, it is tried again.';
+      `The session "${this.clientId}" cannot ${access} its store: ${cause.message}. ` +
+      `What is stored is kept; check the disk, ${outlook}.`;
     return Object.assign(new Error(text, { cause }), code === undefined ? {} : { code });
   }
 

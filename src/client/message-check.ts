@@ -1,4 +1,4 @@
-import { SessionError } from '../errors';
+import { SessionError, shownValue } from '../errors';
 import type { Message, MessageProperties } from '../session/message';
 import { assertTopicName } from './topics';
 
@@ -17,7 +17,7 @@ export function assertMessage(message: Message): void {
   if (!Buffer.isBuffer(payload)) throw invalid(message, 'its payload is not a Buffer');
   if (payload.length > PAYLOAD_BYTES_MAX)
     throw invalid(message, `its payload has ${payload.length} bytes, more than MQTT can carry`);
-  if (qos !== 0 && qos !== 1 && qos !== 2) throw invalid(message, `its QoS is ${String(qos)}, not 0, 1 or 2`);
+  if (qos !== 0 && qos !== 1 && qos !== 2) throw invalid(message, `its QoS is ${shownValue(qos)}, not 0, 1 or 2`);
   if (typeof retain !== 'boolean') throw invalid(message, 'its retain flag is not a boolean');
   const reason = properties === undefined ? undefined : badProperties(properties);
   if (reason !== undefined) throw invalid(message, reason);
@@ -29,7 +29,7 @@ function badProperties(properties: MessageProperties): string | undefined {
     return 'payloadFormatIndicator is not a boolean';
   }
   if (messageExpiryInterval !== undefined && !isUint32(messageExpiryInterval)) {
-    return `messageExpiryInterval is ${String(messageExpiryInterval)}, not a whole number of seconds up to ${UINT32_MAX}`;
+    return `messageExpiryInterval is ${shownValue(messageExpiryInterval)}, not a whole number of seconds up to ${UINT32_MAX}`;
   }
   if (
     correlationData !== undefined &&

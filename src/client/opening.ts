@@ -3,7 +3,8 @@ import type { Scheduler } from '../scheduler';
 import type { SessionRecord } from '../session/records';
 import { Recovery } from '../session/recovery';
 import { sessionCodec } from '../session/session-codec';
-import type { DeadLetterLimits, SessionJournal, SessionOpener } from './ports';
+import { LoopErrors } from './loop-errors';
+import type { DeadLetterLimits, SessionJournal, SessionOpener, StoredRecord } from './ports';
 
 /** How soon a session that could not be opened is tried again. */
 const RETRY_MS = 1_000;
@@ -30,11 +31,14 @@ export class SessionOpening {
   #wanted = false;
   #lastCode: string | undefined;
   #waiting: (() => void)[] = [];
+  readonly #errors: LoopErrors;
 
   constructor(
     private readonly options: OpeningOptions,
     private readonly events: OpeningEvents,
-  ) {}
+  ) {
+    this.#errors = new LoopErrors(options.clientId);
+  }
 
   /** Resolves when the session is open, or when `stop` ends the attempts. */
   start(): Promise<void> {
@@ -89,17 +93,30 @@ export class SessionOpening {
       const recovery = new Recovery(recovered.state, recovered.records);
       recovered.records = [];
       for (let read = recovery.nextRead(); read !== undefined && this.#wanted; read = recovery.nextRead()) {
-        recovery.readDone(await journal.read(read.after, read.maxBytes));
+        recovery.readDone(await this.#read(journal, read.after, read.maxBytes));
       }
       if (this.#wanted) {
         this.events.opened(journal, recovery);
         return;
       }
     } catch (error) {
-      await journal.close();
+      // The first error is the one to report.
+      await journal.close().catch(() => undefined);
       throw error;
     }
-    await journal.close();
+    await journal.close().catch((error: Error) => {
+      throw this.#errors.closing(error);
+    });
+  }
+
+  #read(
+    journal: SessionJournal<SessionRecord>,
+    after: number,
+    maxBytes: number,
+  ): Promise<StoredRecord<SessionRecord>[]> {
+    return journal.read(after, maxBytes).catch((error: Error) => {
+      throw this.#errors.reading(error);
+    });
   }
 
   #retryLater(): void {

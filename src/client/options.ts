@@ -16,6 +16,13 @@ export interface SessionClientOptions {
   expiryInterval?: number;
   /** At most this many unacknowledged PUBLISH (fewer if the broker says so). Default 100. */
   maxInflight?: number;
+  /**
+   * How many PUBLISH with QoS 1 and 2 an MQTT 3.1 or 3.1.1 broker takes before it has acknowledged the first; such a
+   * broker does not announce it. From 1 to 65,535, as the broker is configured (Mosquitto: `max_inflight_messages`).
+   * A value above what the broker takes loses messages: Mosquitto drops QoS 2 beyond it and says that all is well.
+   * Absent: learned, and at most 20 at QoS 2. An MQTT 5 broker announces its own.
+   */
+  brokerReceiveMaximum?: number;
   /** Bytes of stored messages. Default 1 GiB. */
   maxBytes?: number;
   /** Default `reject`. */
@@ -37,10 +44,11 @@ export interface SessionClientOptions {
   birth?: WillMessage;
   /** Published before a connection is ended on purpose. */
   close?: WillMessage;
-  /** For tests and simulations. */
+  /** @internal For tests and simulations. */
   environment?: Partial<ClientEnvironment>;
 }
 
+/** @internal */
 export interface ClientEnvironment {
   connect: Connect;
   scheduler: Scheduler;
@@ -61,6 +69,7 @@ export const NEVER_EXPIRES = 0xffff_ffff;
 export function sessionOptions(options: SessionClientOptions): SessionOptions {
   return {
     maxInflight: options.maxInflight ?? DEFAULT_MAX_INFLIGHT,
+    ...(options.brokerReceiveMaximum === undefined ? {} : { brokerReceiveMaximum: options.brokerReceiveMaximum }),
     maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
     whenFull: options.whenFull ?? 'reject',
     onSessionLost: options.onSessionLost ?? 'republish',
@@ -76,4 +85,12 @@ export function deadLetterLimits({ maxBytes, keepFailedDays }: SessionClientOpti
     deadLetterBytes: Math.floor((maxBytes ?? DEFAULT_MAX_BYTES) * DEAD_LETTER_SHARE),
     ...(keepFailedDays === undefined ? {} : { keepFailedDays }),
   };
+}
+
+/** @throws RangeError for a window that is no whole number from 1 to 65,535 (3.1.2.11.3 of MQTT 5.0). */
+export function assertWindows({ maxInflight, brokerReceiveMaximum }: SessionClientOptions): void {
+  for (const [name, value] of Object.entries({ maxInflight, brokerReceiveMaximum })) {
+    if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= 65_535)) continue;
+    throw new RangeError(`${name} is ${value}, not a whole number from 1 to 65535.`);
+  }
 }

@@ -66,7 +66,7 @@ export class PublishObservers {
       const { observer } = head;
       this.#shift();
       if (observer.acknowledged !== undefined) this.#unacknowledged.set(head.sequence, observer);
-      this.calls.run(() => observer.stored?.());
+      if (observer.stored !== undefined) this.calls.run(() => observer.stored?.());
     }
   }
 
@@ -76,10 +76,13 @@ export class PublishObservers {
     this.calls.run(() => rejected?.observer.failed?.(error));
   }
 
-  acknowledged(sequence: number, acknowledgement: Acknowledgement): void {
+  acknowledged(sequence: number, reasonCode: number, properties: AcknowledgementProperties | undefined): void {
     const observer = this.#unacknowledged.get(sequence);
+    if (observer === undefined) return;
     this.#unacknowledged.delete(sequence);
-    this.calls.run(() => observer?.acknowledged?.(acknowledgement));
+    const acknowledgement: Acknowledgement = { reasonCode };
+    if (properties !== undefined) acknowledgement.properties = properties;
+    this.calls.run(() => observer.acknowledged?.(acknowledgement));
   }
 
   /** @returns whether somebody was waiting for the broker's answer. */

@@ -24,16 +24,18 @@ import { DrainWatch } from './drain-watch';
 import { EarlyPublishes } from './early-publishes';
 import { Goodbye } from './goodbye';
 import { Link } from './link';
+import { LoopErrors } from './loop-errors';
 import { assertMessage } from './message-check';
 import { SessionOpening } from './opening';
 import {
+  assertWindows,
   type ClientEnvironment,
   DEFAULT_MAX_RECONNECT_DELAY_MS,
   deadLetterLimits,
   type SessionClientOptions,
   sessionOptions,
 } from './options';
-import type { SessionJournal } from './ports';
+import type { DeadLetterFile, SessionJournal } from './ports';
 import type { Acknowledgement, PublishObserver } from './publish-observers';
 import type { PurgedCounts } from './purges';
 import { rememberedUsers } from './remembered-users';
@@ -60,6 +62,10 @@ export interface OpenMessage {
   retries: number;
 }
 
+/** What `subscribe` asks the broker for; see `Subscription`. */
+export type WantedSubscription = Pick<Subscription, 'filter' | 'qos'> &
+  Partial<Pick<Subscription, 'noLocal' | 'retainAsPublished' | 'retainHandling'>>;
+
 /**
  * An MQTT client whose session is on disk: what `publish` reported stored reaches the broker, through lost networks,
  * restarted brokers and killed processes; QoS 1 at least once, QoS 2 exactly once, in order.
@@ -70,6 +76,7 @@ export interface OpenMessage {
 export class SessionClient extends ClientEmitter {
   readonly clientId: string;
   readonly #options: SessionClientOptions;
+  readonly #errors: LoopErrors;
   readonly #environment: ClientEnvironment;
   readonly #link: Link;
   readonly #subscribers = new Subscribers();
@@ -98,16 +105,18 @@ export class SessionClient extends ClientEmitter {
   /**
    * @throws SessionError `ERR_TOPIC` or `ERR_PAYLOAD` for a birth or close message that cannot be published,
    * `ERR_CLIENT_ID` for an empty client id: the broker would choose one, and no session could be kept under it
-   * (MQTT-3.1.3-7 (3.1.1)).
+   * (MQTT-3.1.3-7 (3.1.1)). RangeError for a window that is no whole number from 1 to 65,535.
    */
   constructor(options: SessionClientOptions) {
     super();
     if (options.clientId === '')
       throw new SessionError('ERR_CLIENT_ID', 'A session needs a client id; this one is empty.');
+    assertWindows(options);
     if (options.birth !== undefined) assertMessage(options.birth);
     if (options.close !== undefined) assertMessage(options.close);
     this.clientId = options.clientId;
     this.#options = options;
+    this.#errors = new LoopErrors(options.clientId);
     this.#environment = {
       connect: openConnection,
       scheduler: systemScheduler,
@@ -147,7 +156,7 @@ export class SessionClient extends ClientEmitter {
       this.#loop?.checkpoint().catch((error: Error) => this.tell('storeError', error));
     });
     this.#deadLetters = new DeadLetters({
-      file: () => this.#openJournal().deadLetters,
+      file: () => this.#deadLetterFile(),
       transfer: (message, from) => this.transfer(message, from),
       save: () => this.save(),
       endTransfer: (source) => this.endTransfer(source),
@@ -179,6 +188,11 @@ export class SessionClient extends ClientEmitter {
   /** Address of the broker that the protocol state belongs to; empty: none yet. */
   get broker(): string {
     return this.#loop?.session.broker ?? '';
+  }
+
+  /** Address of the broker that it connects to, without credentials. */
+  get address(): string {
+    return brokerAddress(this.#options.connection.url);
   }
 
   get inflight(): number {
@@ -296,7 +310,8 @@ export class SessionClient extends ClientEmitter {
 
   /**
    * Subscribes; the subscription is part of the session. `subscriber` names who asks: each has a filter once, and
-   * asking again replaces the earlier request. With a `note` the session remembers the subscriber: after a restart
+   * asking again replaces the earlier request. The options of MQTT 5 are off, and Retain Handling 0, unless said otherwise.
+   * With a `note` the session remembers the subscriber: after a restart
    * `remembered` names it, with the note. With `acknowledge: 'manual'` a message of QoS 1 or 2 is acknowledged when
    * `acknowledge` is called with its `mqttAck`, and not before all other subscribers are done with it; when the
    * subscriber leaves or the process ends before, it comes again, `redelivered`.
@@ -304,10 +319,11 @@ export class SessionClient extends ClientEmitter {
    */
   subscribe(
     subscriber: string,
-    request: Omit<SubscriptionRequest, 'users'>,
+    wanted: WantedSubscription,
     handler: MessageHandler,
     { note, acknowledge }: { note?: string; acknowledge?: AcknowledgementMode } = {},
   ): void {
+    const request = { noLocal: false, retainAsPublished: false, retainHandling: 0 as const, ...wanted };
     assertTopicFilter(request.filter);
     if (request.noLocal && isSharedFilter(request.filter)) {
       throw new SessionError(
@@ -453,7 +469,7 @@ export class SessionClient extends ClientEmitter {
 
   /** Keeps a dead letter that comes from elsewhere. Durable when resolved; the same key twice is one. */
   async keepDeadLetter(key: string, record: SessionRecord): Promise<void> {
-    await this.#openJournal().deadLetters.keep(key, record);
+    await this.#named(this.#openJournal().deadLetters.keep(key, record), 'writing');
   }
 
   /** The session as of now, to be read while it goes on, and closed then. @throws SessionError `ERR_SESSION_CLOSED`. */
@@ -514,7 +530,7 @@ export class SessionClient extends ClientEmitter {
     loop?.seal();
     this.#detach();
     try {
-      await journal?.close();
+      if (journal !== undefined) await this.#named(journal.close(), 'closing');
       await this.#givingBack;
     } finally {
       loop?.end(closed);
@@ -582,7 +598,7 @@ export class SessionClient extends ClientEmitter {
     void this.#link.stop({ force: true });
     const givingBack = journal
       ?.close()
-      .catch((cause: Error) => this.tell('storeError', cause))
+      .catch((cause: Error) => this.tell('storeError', this.#errors.closing(cause)))
       .then(() => {
         this.#statistics.counters.closed(journal);
         if (this.#givingBack === givingBack) this.#givingBack = undefined;
@@ -620,6 +636,7 @@ export class SessionClient extends ClientEmitter {
   #down(end: ConnectionEnd, wasUp: boolean): void {
     this.#lastEnd = end;
     if (wasUp) this.#loop?.disconnected(isClosedByPeer(end));
+    else if (end.unanswered) this.#loop?.unanswered();
     // Whoever would take the messages is not there: they stay with the broker until then.
     const overflow = end.reasonString === 'inbound-overflow' || end.reasonString === 'receive-maximum-exceeded';
     if (overflow && this.#deliveries.holding) void this.#link.stop();
@@ -635,6 +652,22 @@ export class SessionClient extends ClientEmitter {
   #openLoop(): SessionLoop {
     if (this.#loop === undefined) throw sessionClosed(this.clientId);
     return this.#loop;
+  }
+
+  /** The dead letters, with errors that name the session. */
+  #deadLetterFile(): Pick<DeadLetterFile<SessionRecord>, 'list' | 'remove' | 'statistics'> {
+    const file = this.#openJournal().deadLetters;
+    return {
+      list: (after, limit) => this.#named(file.list(after, limit), 'reading'),
+      remove: (ids) => this.#named(file.remove(ids), 'writing'),
+      statistics: () => file.statistics(),
+    };
+  }
+
+  #named<T>(work: Promise<T>, what: 'reading' | 'writing' | 'closing'): Promise<T> {
+    return work.catch((error: Error) => {
+      throw this.#errors[what](error);
+    });
   }
 
   #openJournal(): SessionJournal<SessionRecord> {

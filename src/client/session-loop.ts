@@ -64,7 +64,7 @@ export class SessionLoop {
       loaded: (records) => this.#input(() => session.loaded(records)),
       failed: (error) => {
         session.loadFailed();
-        events.storeError(error);
+        events.storeError(this.#errors.reading(error));
       },
       retry: () => this.#run(),
     });
@@ -79,7 +79,7 @@ export class SessionLoop {
     });
     this.#checkpoints = new Checkpoints(
       () => this.#snapshot(),
-      (error) => events.storeError(error),
+      (error) => events.storeError(this.#errors.writing(error)),
     );
     this.#executor = new EffectExecutor({
       journal,
@@ -96,7 +96,8 @@ export class SessionLoop {
       durable: (sequence) => this.#durable(sequence),
       failed: (error, records) => this.#storeFailed(error, records),
       checkpointDue: () => this.#checkpoints.due(),
-      lost: (error) => {
+      lost: (cause) => {
+        const error = this.#errors.writing(cause);
         this.end(error);
         events.lost(error);
       },
@@ -230,6 +231,11 @@ export class SessionLoop {
     this.#run();
   }
 
+  /** See `Session.unanswered`. */
+  unanswered(): void {
+    this.session.unanswered();
+  }
+
   disconnected(closedByPeer: boolean): void {
     this.#cancelTick?.();
     this.#cancelTick = undefined;
@@ -271,7 +277,9 @@ export class SessionLoop {
   /** Makes a snapshot of the session as it is now. @throws SessionError `ERR_SESSION_CLOSED`, or the error of the journal. */
   async checkpoint(): Promise<void> {
     if (this.#isOver) throw this.#errors.closed();
-    await this.#checkpoints.make();
+    await this.#checkpoints.make().catch((error: Error) => {
+      throw this.#errors.writing(error);
+    });
   }
 
   get #isOver(): boolean {

@@ -1,4 +1,4 @@
-import { SessionError } from '../errors';
+import { SessionError, shownValue } from '../errors';
 import { topicFilterProblem, topicNameProblem } from '../session/topics';
 
 /**
@@ -25,6 +25,6 @@ export function assertTopicFilter(filter: unknown): asserts filter is string {
 }
 
 function shown(text: unknown): string {
-  const json = typeof text === 'string' ? JSON.stringify(text) : String(text);
+  const json = typeof text === 'string' ? JSON.stringify(text) : shownValue(text);
   return json.length > 80 ? `${json.slice(0, 77)}...` : json;
 }

@@ -1,3 +1,5 @@
+import { shownValue } from '../errors';
+
 /**
  * Calls code that is not ours: handlers, observers, listeners. Whatever it throws, or the promise it returns rejects
  * with, is reported and disturbs nothing: the round under way goes on.
@@ -26,5 +28,5 @@ export class UserCalls {
 }
 
 function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  return thrown instanceof Error ? thrown : new Error(shownValue(thrown));
 }

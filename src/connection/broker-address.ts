@@ -31,7 +31,9 @@ const DEFAULT_PORTS = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 } as const;
  * @throws SessionError `ERR_BROKER_URL` for a URL that cannot be read, has no host, or an unknown protocol.
  */
 export function parseBrokerUrl(url: string): BrokerAddress {
-  const shown = url.replace(/\/\/.*@/s, '//');
+  // Whatever stands before an @ may be a password, also in what is no URL.
+  const [scheme = ''] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url) ?? [];
+  const shown = url.includes('@') ? scheme + url.slice(url.lastIndexOf('@') + 1) : url;
   let parsed: URL;
   try {
     parsed = new URL(url);
@@ -39,6 +41,7 @@ export function parseBrokerUrl(url: string): BrokerAddress {
     throw wrongUrl(shown, 'it cannot be read');
   }
   const protocol = PROTOCOLS[parsed.protocol.slice(0, -1)];
+  if (scheme === '' && shown !== url) throw wrongUrl(shown, 'it cannot be read');
   if (!protocol) throw wrongUrl(shown, `the protocol "${parsed.protocol.slice(0, -1)}" is unknown`);
   if (parsed.hostname === '') throw wrongUrl(shown, 'it names no host');
   const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');

@@ -72,6 +72,8 @@ class BrokerConnection implements Connection {
   #stream: Duplex | undefined;
   #queue: WriteQueue | undefined;
   #isOpen = false;
+  /** By a CONNACK of whatever kind. */
+  #isAnswered = false;
   #keepaliveSeconds = 0;
   #largestBytes = 0;
   #isCongested = false;
@@ -293,6 +295,7 @@ class BrokerConnection implements Connection {
   #connected(connack: ConnackPacket): void {
     const { clientId, protocolVersion, clean, keepalive } = this.#options;
     const { reasonCode } = connack;
+    this.#isAnswered = true;
     if (reasonCode !== 0) {
       const { reasonString, serverReference } = (connack.properties ?? {}) as ServerReasons;
       this.#finish({
@@ -389,11 +392,12 @@ class BrokerConnection implements Connection {
 
   #finish(end: ConnectionEnd): void {
     if (this.#state === 'down') return;
+    const unanswered = this.#isOpen && !this.#isAnswered;
     this.#state = 'down';
     this.#keepAlive.stop();
     this.#cancelTimeout?.();
     this.#stream?.destroy();
-    this.#events.down(end);
+    this.#events.down(unanswered ? { ...end, unanswered } : end);
   }
 }
 

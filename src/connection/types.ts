@@ -46,6 +46,8 @@ export interface ConnectionEnd {
     | 'protocol-error' // the peer sent what MQTT forbids
     | 'server-disconnect' // MQTT 5 DISCONNECT from the broker
     | 'ended'; // we ended it
+  /** CONNECT was sent and never answered: whether the broker has taken up, or begun, a session is not known. */
+  unanswered?: boolean;
   /** CONNACK or DISCONNECT reason code where there was one (3.1.1 return code for 'refused'). */
   reasonCode?: number;
   reasonString?: string;

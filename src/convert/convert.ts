@@ -4,6 +4,7 @@
 // same names and meanings on both sides, so they stay as they are, unless sessions shall become persistent.
 import { isBrokerType, OWN_FIELDS, roleOf, type TypeNames, typesFor } from './node-types';
 import { groupsOf, type NodeGroup } from './references';
+import { textOf } from './text';
 import type {
   ChangedNode,
   ConvertGroup,
@@ -26,7 +27,7 @@ import { Sessions, warningsFor } from './warnings';
 export function convertFlows(flows: readonly FlowNode[], options: ConvertOptions): ConvertResult {
   const { direction = 'to-persistent', groups: chosen } = options;
   const { from, to } = typesFor(direction);
-  const locked = new Set(flows.filter((entry) => entry.locked === true).map(({ id }) => id));
+  const locked = new Set<unknown>(flows.filter((entry) => entry.locked === true).map(({ id }) => id));
 
   const planned = groupsOf(flows, from)
     .filter(({ brokers, users }) => brokers.length + users.length > 0)
@@ -36,7 +37,7 @@ export function convertFlows(flows: readonly FlowNode[], options: ConvertOptions
       const obstacles: Obstacle[] = [
         ...group.others.map((node) => ({ reason: 'used-by' as const, node: summaryOf(node) })),
         ...members
-          .filter((node) => locked.has(node.id) || locked.has(String(node.z)))
+          .filter((node) => locked.has(node.id) || locked.has(node.z))
           .map((node) => ({ reason: 'locked' as const, node: summaryOf(node) })),
       ];
       const replacements = new Map(
@@ -86,15 +87,15 @@ function converted(node: FlowNode, direction: Direction, options: ConvertOptions
     for (const field of Object.keys(OWN_FIELDS[role])) delete after[field];
   } else if (role === 'broker' && options.persistSessions !== false) {
     after.cleansession = false;
-    if (String(node.clientid ?? '').trim() === '') after.clientid = options.newClientId(node);
+    if (textOf(node.clientid).trim() === '') after.clientid = options.newClientId(node);
   }
   return after;
 }
 
 /** A subflow whose `properties` ask for the broker nodes of the other type. */
 function withProperties(subflow: FlowNode, properties: ReadonlySet<string>, to: TypeNames): FlowNode {
-  const env = (subflow.env as { name: string }[]).map((entry) =>
-    properties.has(entry.name) ? { ...entry, type: to.broker } : entry,
+  const env = (subflow.env as ({ name: string } | null)[]).map((entry) =>
+    entry !== null && properties.has(entry.name) ? { ...entry, type: to.broker } : entry,
   );
   return { ...subflow, env };
 }

@@ -30,5 +30,5 @@ export function isBrokerType(type: string): boolean {
 export const OWN_FIELDS: Readonly<Record<Role, Readonly<Record<string, unknown>>>> = {
   in: { acknowledge: 'auto' },
   out: { complete: 'stored' },
-  broker: { store: '', maxInflight: 100, maxSendRate: '', onSessionLost: 'republish' },
+  broker: { store: '', maxInflight: 100, brokerReceiveMaximum: '', maxSendRate: '', onSessionLost: 'republish' },
 };

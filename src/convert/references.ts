@@ -1,5 +1,6 @@
 // Which nodes use which broker node, by id or by an environment variable: these can change their types only together.
 import { roleOf, type TypeNames } from './node-types';
+import { textOf } from './text';
 import type { FlowNode } from './types';
 
 /** Nodes that are converted together. */
@@ -38,7 +39,7 @@ export function groupsOf(flows: readonly FlowNode[], types: TypeNames): NodeGrou
   }
   const items = new DisjointSets();
   for (const variable of variables) {
-    const values = entries.filter(({ name }) => name === variable).map(({ value }) => String(value));
+    const values = entries.filter(({ name }) => name === variable).map(({ value }) => textOf(value));
     const named = values.filter((value) => brokers.has(value));
     for (const id of named.length > 0 ? named : brokers) items.join(`variable ${variable}`, `broker ${id}`);
     if (brokers.size === 0) items.join(`variable ${variable}`, NO_BROKER);

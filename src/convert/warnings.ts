@@ -1,5 +1,6 @@
 import { isBrokerType, OWN_FIELDS, roleOf, typesFor } from './node-types';
 import { variableIn } from './references';
+import { textOf } from './text';
 import type { Direction, FlowNode, Warning } from './types';
 
 /** What a user should know about `after`, made of `before`; `sessions` are those of the converted flow. */
@@ -7,8 +8,8 @@ export function warningsFor(before: FlowNode, after: FlowNode, direction: Direct
   if (direction === 'to-core') return lossesOf(before);
   if (roleOf(after.type, typesFor(direction).to) !== 'broker') return [];
   const warnings: Warning[] = [];
-  const clientId = textOf(after.clientid);
-  if (clientId !== '' && clientId !== textOf(before.clientid)) warnings.push({ code: 'client-id-new', clientId });
+  const clientId = trimmed(after.clientid);
+  if (clientId !== '' && clientId !== trimmed(before.clientid)) warnings.push({ code: 'client-id-new', clientId });
   const others = sessions.others(after);
   if (others.length > 0) warnings.push({ code: 'client-id-shared', clientId, others });
   if (isUnverified(before)) warnings.push({ code: 'certificates' });
@@ -20,11 +21,11 @@ function lossesOf(node: FlowNode): Warning[] {
   const role = roleOf(node.type, typesFor('to-core').from);
   if (role === undefined) return warnings;
   const fields = Object.entries(OWN_FIELDS[role])
-    .filter(([field, meaning]) => node[field] !== undefined && String(node[field]) !== String(meaning))
+    .filter(([field, meaning]) => node[field] !== undefined && textOf(node[field]) !== textOf(meaning))
     .map(([field]) => field);
   if (fields.length > 0) warnings.push({ code: 'fields-lost', fields });
   if (role !== 'broker' || isTrue(node.cleansession)) return warnings;
-  if (textOf(node.clientid) === '') warnings.push({ code: 'client-id-needed' });
+  if (trimmed(node.clientid) === '') warnings.push({ code: 'client-id-needed' });
   if (Number(node.protocolVersion) === 5 && Number(node.sessionExpiry ?? 0) === 0) {
     warnings.push({ code: 'session-expiry' });
   }
@@ -49,22 +50,22 @@ export class Sessions {
   others(broker: FlowNode): string[] {
     const key = sessionOf(broker);
     const brokers = key === undefined ? [] : (this.#brokers.get(key) ?? []);
-    return brokers.filter(({ id }) => id !== broker.id).map(({ id, name }) => textOf(name) || id);
+    return brokers.filter(({ id }) => id !== broker.id).map(({ id, name }) => trimmed(name) || id);
   }
 }
 
 /** What a broker node's session goes by; undefined without a client id, or when a variable gives it at the start. */
 function sessionOf({ type, clientid, store }: FlowNode): string | undefined {
-  const clientId = textOf(clientid);
+  const clientId = trimmed(clientid);
   if (!isBrokerType(type) || clientId === '' || variableIn(clientId) !== undefined) return undefined;
-  return JSON.stringify([type, textOf(store), clientId]);
+  return JSON.stringify([type, trimmed(store), clientId]);
 }
 
 /** TLS without a TLS configuration: Node-RED's own node accepts any certificate then. */
 function isUnverified(broker: FlowNode): boolean {
-  const address = textOf(broker.broker);
+  const address = trimmed(broker.broker);
   const isSecure = address.includes('://') ? /^(?:mqtts|ssl|tls|wss):/i.test(address) : isTrue(broker.usetls);
-  const isConfigured = isTrue(broker.usetls) && textOf(broker.tls) !== '';
+  const isConfigured = isTrue(broker.usetls) && trimmed(broker.tls) !== '';
   return isSecure && !isConfigured && !isTrue(broker.verifyservercert);
 }
 
@@ -72,6 +73,6 @@ function isTrue(value: unknown): boolean {
   return value === true || value === 'true';
 }
 
-function textOf(value: unknown): string {
-  return value === undefined || value === null ? '' : String(value).trim();
+function trimmed(value: unknown): string {
+  return textOf(value).trim();
 }

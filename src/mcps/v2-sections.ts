@@ -24,6 +24,15 @@ export interface SnapshotJournal {
   segments: { number: number; firstSequence: number; length: number }[];
 }
 
+/**
+ * What there was of dead letters, so that it is noticed when their file, or its end, is gone. `nextId`: no id at or above
+ * it had been given; `count`: how many there were.
+ */
+export interface SnapshotDeadLetters {
+  nextId: number;
+  count: number;
+}
+
 /** Sections with this bit must be known to the reader; others may be skipped. */
 export const REQUIRED_BIT = 0x8000;
 
@@ -39,6 +48,7 @@ export const SectionId = {
   Transfers: 0x0009,
   GivenUp: 0x000a,
   Reserved: 0x000b,
+  DeadLetters: 0x000c,
   End: 0xffff,
 } as const;
 
@@ -176,6 +186,16 @@ export const journal: SectionFormat<SnapshotJournal> = {
       });
     }
     return { uid, epoch, segments };
+  },
+};
+
+export const deadLetters: SectionFormat<SnapshotDeadLetters> = {
+  write(writer, { nextId, count }) {
+    writer.u64(nextId, 'next id of dead letters');
+    writer.u32(count, 'count of dead letters');
+  },
+  read(reader) {
+    return { nextId: reader.u64('next id of dead letters'), count: reader.u32('count of dead letters') };
   },
 };
 

@@ -15,9 +15,16 @@ import { ByteWriter } from './byte-writer';
 import { MCPS_VERSION_OFFSET, readMetadata, readVersion, writeHeader } from './header';
 import { McpsError } from './mcps-error';
 import * as sections from './v2-sections';
-import { decodeSection, encodeSection, REQUIRED_BIT, SectionId, type SnapshotJournal } from './v2-sections';
+import {
+  decodeSection,
+  encodeSection,
+  REQUIRED_BIT,
+  SectionId,
+  type SnapshotDeadLetters,
+  type SnapshotJournal,
+} from './v2-sections';
 
-export type { SnapshotJournal } from './v2-sections';
+export type { SnapshotDeadLetters, SnapshotJournal } from './v2-sections';
 
 export const MCPS_VERSION_2 = 2;
 
@@ -26,6 +33,8 @@ export interface McpsV2Snapshot {
   metadata: SessionMetadata;
   state: SessionState;
   journal: SnapshotJournal;
+  /** Absent: not known. */
+  deadLetters?: SnapshotDeadLetters;
 }
 
 /**
@@ -52,6 +61,9 @@ export function encodeMcpsV2(snapshot: McpsV2Snapshot): Buffer {
     [SectionId.GivenUp, encodeSection(sections.givenUp, state.givenUp)],
     [SectionId.Reserved, encodeSection(sections.received, state.reserved)],
   ];
+  if (snapshot.deadLetters !== undefined) {
+    content.push([SectionId.DeadLetters, encodeSection(sections.deadLetters, snapshot.deadLetters)]);
+  }
   for (const [id, bytes] of content) writeSection(writer, id, bytes, seed);
   const end = Buffer.alloc(4);
   end.writeUInt32LE(content.length);
@@ -85,6 +97,7 @@ export function decodeMcpsV2(bytes: Buffer): McpsV2Snapshot {
   const transfers = found.get(SectionId.Transfers);
   const givenUp = found.get(SectionId.GivenUp);
   const reserved = found.get(SectionId.Reserved);
+  const deadLetters = found.get(SectionId.DeadLetters);
   return {
     metadata,
     state: {
@@ -104,6 +117,7 @@ export function decodeMcpsV2(bytes: Buffer): McpsV2Snapshot {
       reserved: reserved ? decodeSection(sections.received, reserved, 'reserved identifiers') : [],
     },
     journal: decodeSection(sections.journal, required(SectionId.Journal, 'journal'), 'journal position'),
+    ...(deadLetters ? { deadLetters: decodeSection(sections.deadLetters, deadLetters, 'dead letters') } : {}),
   };
 }
 

@@ -70,7 +70,8 @@ export class Admission {
       // Once its removal is recorded a message is sent without a handshake, whatever the next broker would take.
       if (!outbound.removed) {
         outbound.removed = true;
-        this.ledger.open.delete(outbound.packetId);
+        // Sent before at a higher QoS it is open. Another one may be, under the same identifier: that of QoS 0 is not used.
+        if (this.ledger.open.get(outbound.packetId) === outbound) this.ledger.open.delete(outbound.packetId);
         outbound.barrier = this.ledger.complete(outbound);
       }
       outbound.qos = 0;
@@ -84,11 +85,19 @@ export class Admission {
     outbound.windowBytes = outbound.size;
     this.window.take(outbound.size, qos);
     this.ledger.open.set(outbound.packetId, outbound);
-    if (qos === 2 && !outbound.sent && !outbound.cleared && this.#mayHold(outbound)) {
+    if (!outbound.sent && !outbound.cleared && this.#mustClear(outbound)) {
       outbound.phase = 'clearing';
       this.poison.sent(outbound.message.sequence, qos, now);
       this.effects.push({ type: 'send', packet: { cmd: 'pubrel', messageId: outbound.packetId } });
     }
+  }
+
+  /**
+   * A QoS 2 message under an identifier that the broker holds would be swallowed. One of QoS 1 only breaks a rule, and only
+   * where we know that it holds one (MQTT-2.3.1-2 (3.1.1), MQTT-2.2.1-3 (5.0)).
+   */
+  #mustClear(outbound: OutboundMessage): boolean {
+    return outbound.qos === 2 ? this.#mayHold(outbound) : this.ledger.held.isReserved(outbound.packetId);
   }
 
   #mayHold({ message: { sequence }, packetId }: OutboundMessage): boolean {

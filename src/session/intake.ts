@@ -6,7 +6,7 @@ import { identifierOf } from './packet-identifiers';
 import type { ConnectionLimits } from './packets';
 import { messageSize } from './record-codec';
 import type { RecordLog } from './record-log';
-import { type MessageSource, RecordKind } from './records';
+import { type EnqueuedRecord, type MessageSource, RecordKind } from './records';
 import type { Transfers } from './transfers';
 
 /** Bytes by which the queue may be too large while its oldest messages are read, to be dropped. */
@@ -66,13 +66,10 @@ export class Intake {
     const size = messageSize(message, origin);
     if (!this.#makeRoom(size, source !== undefined)) return { kind: 'full' };
     this.#skipReserved();
-    const sequence = this.log.append({
-      kind: RecordKind.Enqueued,
-      message,
-      enqueuedAt: now,
-      ...(origin === undefined ? {} : { origin }),
-      ...(source === undefined ? {} : { source }),
-    });
+    const record: EnqueuedRecord = { kind: RecordKind.Enqueued, message, enqueuedAt: now };
+    if (origin !== undefined) record.origin = origin;
+    if (source !== undefined) record.source = source;
+    const sequence = this.log.append(record);
     if (source !== undefined) this.transfers.add(source, sequence);
     const queued: QueuedMessage = {
       topic: message.topic,

@@ -1,6 +1,8 @@
 export interface SessionOptions {
   /** At most this many unacknowledged PUBLISH, whatever the broker allows. */
   maxInflight: number;
+  /** Unacknowledged PUBLISH that a broker takes which does not announce it (3.1, 3.1.1); absent: learned. */
+  brokerReceiveMaximum?: number;
   /** Bytes of stored messages (their records); beyond, `whenFull` decides. */
   maxBytes: number;
   whenFull: 'reject' | 'dropOldest';

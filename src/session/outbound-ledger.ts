@@ -59,6 +59,8 @@ export class OutboundLedger {
       if (outbound.sent && !this.open.has(outbound.packetId)) this.open.set(outbound.packetId, outbound);
       this.front.push(outbound);
     }
+    // All that is stored is in memory: what damage took away was counted until now.
+    if (!this.queue.tailOnDisk) this.#recount();
     if (!keepFailed) for (const { sequence } of this.failed.state) this.failedKept(sequence);
   }
 
@@ -97,12 +99,12 @@ export class OutboundLedger {
 
   /** What a read of the journal brought. */
   loaded(messages: { message: QueuedMessage; size: number; keep: boolean }[]): void {
+    const wasOnDisk = this.queue.tailOnDisk;
     this.queue.loaded(messages, this.log.durable);
-    if (messages.length === 0 && this.queue.tailMissing) {
-      // Everything was durable and still nothing is there: the journal has reported the damage, the counts follow.
-      this.queue.endTail();
-      this.#recount();
-    }
+    // Everything was durable and still nothing is there: the journal has reported the damage.
+    if (messages.length === 0 && this.queue.tailMissing) this.queue.endTail();
+    // All of it has been read: what damage took away was counted until now.
+    if (wasOnDisk && !this.queue.tailOnDisk) this.#recount();
   }
 
   // From the queue on.
@@ -188,8 +190,9 @@ export class OutboundLedger {
     properties: AcknowledgementProperties | undefined,
   ): void {
     if (!this.#watched.delete(sequence)) return;
-    const more = properties === undefined ? {} : { properties };
-    this.effects.push({ type: 'acknowledged', sequence, reasonCode, ...more });
+    const effect: Extract<Effect, { type: 'acknowledged' }> = { type: 'acknowledged', sequence, reasonCode };
+    if (properties !== undefined) effect.properties = properties;
+    this.effects.push(effect);
   }
 
   /**

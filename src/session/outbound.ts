@@ -14,6 +14,7 @@ import { SendWindow } from './send-window';
 
 export interface OutboundOptions {
   maxInflight: number;
+  brokerReceiveMaximum?: number;
   onSessionLost: 'republish' | 'discard';
   keepFailed: boolean;
   maxSendRate: number;
@@ -46,13 +47,13 @@ export class Outbound {
 
   constructor(
     recovered: RecoveredOutbound,
-    { maxInflight, onSessionLost, keepFailed, maxSendRate }: OutboundOptions,
+    { maxInflight, brokerReceiveMaximum, onSessionLost, keepFailed, maxSendRate }: OutboundOptions,
     private readonly log: RecordLog,
     private readonly effects: Effect[],
     now: number,
   ) {
     this.#ledger = new OutboundLedger(recovered, log, effects, keepFailed);
-    this.#window = new SendWindow(maxInflight, recovered.window, now);
+    this.#window = new SendWindow(maxInflight, recovered.window, now, brokerReceiveMaximum);
     this.#line = new SendLine(this.#ledger, this.#window, log, effects, onSessionLost === 'discard');
     this.#admission = new Admission(
       this.#ledger,

@@ -4,7 +4,7 @@ import type { OutboundMessage } from './outbound-message';
 import { LOAD_BYTES } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
 import { messageSize } from './record-codec';
-import { type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
+import { type CompletedRecord, type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
 import type { OpenMessageState, SessionState, Subscription } from './state';
 import { Transfers } from './transfers';
 
@@ -59,6 +59,9 @@ export class Recovery {
   #mark: number;
   #adoptedUntil: number;
   #stored: { count: number; bytes: number };
+  /** The messages counted here and not in the snapshot: what each takes, by sequence. */
+  readonly #counted = new Map<number, number>();
+  readonly #snapshotSequence: number;
   #lastMessage: number;
   readonly #queueAfter: number;
   /**
@@ -91,6 +94,7 @@ export class Recovery {
     this.#mark = state.mark;
     this.#adoptedUntil = state.adoptedUntil;
     this.#stored = { ...state.stored };
+    this.#snapshotSequence = state.sequence;
     this.#queueAfter = state.queueAfter;
     this.#takenUpTo = Math.max(state.queueAfter, state.mark);
     this.#readUpTo = state.queueAfter;
@@ -183,8 +187,7 @@ export class Recovery {
     this.sequence = sequence;
     switch (record.kind) {
       case RecordKind.Enqueued:
-        this.#stored.count += 1;
-        this.#stored.bytes += messageSize(record.message, record.origin);
+        this.#count(sequence, messageSize(record.message, record.origin));
         this.#lastMessage = sequence;
         if (record.source !== undefined) this.transfers.add(record.source, 0);
         break;
@@ -199,8 +202,7 @@ export class Recovery {
         // Only what was stored before it: sequences of records that a failing disk did not keep are given out again.
         this.#completed.push({ first: record.first, last: Math.min(record.last, sequence - 1) });
         this.#takenUpTo = Math.max(this.#takenUpTo, Math.min(record.last, sequence - 1));
-        this.#stored.count -= record.count;
-        this.#stored.bytes -= record.bytes;
+        this.#uncount(record);
         break;
       case RecordKind.Received:
         for (const identifier of record.identifiers) this.received.add(identifier);
@@ -249,6 +251,30 @@ export class Recovery {
       case RecordKind.Failed:
         break; // Never in a journal.
     }
+  }
+
+  #count(sequence: number, size: number): void {
+    this.#stored.count += 1;
+    this.#stored.bytes += size;
+    this.#counted.set(sequence, size);
+  }
+
+  /**
+   * Of messages behind the snapshot what was counted here: damage may have taken their records and left that of their
+   * end. Of those that the snapshot counts what the record says.
+   */
+  #uncount({ first, last, count, bytes }: CompletedRecord): void {
+    const behind = { count: 0, bytes: 0 };
+    for (let sequence = Math.max(first, this.#snapshotSequence + 1); sequence <= last; sequence++) {
+      const size = this.#counted.get(sequence);
+      if (size === undefined) continue;
+      this.#counted.delete(sequence);
+      behind.count += 1;
+      behind.bytes += size;
+    }
+    const isAllBehind = first > this.#snapshotSequence;
+    this.#stored.count -= isAllBehind ? behind.count : Math.max(count, behind.count);
+    this.#stored.bytes -= isAllBehind ? behind.bytes : Math.max(bytes, behind.bytes);
   }
 
   #planReads(): void {

@@ -8,6 +8,8 @@ import type { SendWindow } from './send-window';
 
 /** Messages beyond the window by which the mark runs ahead, for the records in between. */
 const MARK_STEP_EXTRA = 64;
+/** Fewer messages are not worth running ahead for. */
+const MARK_STEP_MIN = 64;
 /** Bytes that the mark may run ahead, at the size of the message that moves it. */
 const MARKED_BYTES_MAX = 1024 * 1024;
 
@@ -91,20 +93,27 @@ export class SendLine {
   }
 
   /**
-   * How far the mark runs ahead. Not beyond what is in line where identifiers are being cleared (it must not cover one
-   * that the broker may still hold), where what counts as sent is discarded with the broker's session, and for large
-   * messages: what it covers is in memory after a crash.
+   * How far the mark runs ahead: a window, in bytes as well, because what it covers is in memory after a crash. Not beyond
+   * what is in line where identifiers are being cleared (it must not cover one that the broker may still hold), where what
+   * counts as sent is discarded with the broker's session, and for messages of which few fit.
    */
   #markStep(head: OutboundMessage): number {
     const { sequence } = head.message;
-    const ahead = this.window.limit + MARK_STEP_EXTRA;
-    const mayRun = !this.exactMark && ahead * head.size <= MARKED_BYTES_MAX;
-    if (mayRun && !this.ledger.held.mayHoldBehind(sequence, ahead)) return ahead;
+    const ahead = Math.min(this.window.limit + MARK_STEP_EXTRA, Math.floor(MARKED_BYTES_MAX / head.size));
+    if (!this.exactMark && ahead >= MARK_STEP_MIN && !this.ledger.held.mayHoldBehind(sequence, ahead)) return ahead;
+    return this.#lastToBeSent(head) - sequence;
+  }
+
+  /** The last message in line that needs no clearing before it. */
+  #lastToBeSent(head: OutboundMessage): number {
+    const { sequence } = head.message;
+    const last = Math.max(sequence, this.#publishes.last()?.message.sequence ?? 0);
+    if (!this.ledger.held.mayHoldBehind(sequence, last - sequence)) return last;
     let cleared = sequence;
     for (const outbound of this.#publishes) {
       if (outbound.phase === 'clearing') break;
       cleared = outbound.message.sequence;
     }
-    return cleared - sequence;
+    return cleared;
   }
 }

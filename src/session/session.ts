@@ -217,6 +217,14 @@ export class Session {
     this.#direct.send(kind, message);
   }
 
+  /**
+   * A CONNECT was never answered. Its CONNACK may have said Session Present 0: then the session that the next one finds
+   * present is a new one.
+   */
+  unanswered(): void {
+    this.#subscriptions.unanswered();
+  }
+
   /** The connection ended. `closedByPeer`: neither we nor our half of the network ended it. */
   disconnected(closedByPeer: boolean, now: number): void {
     if (!this.#isConnected) return;

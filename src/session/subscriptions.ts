@@ -5,6 +5,7 @@ import type { ConnectionLimits, SubackPacket, UnsubackPacket } from './packets';
 import type { RecordLog } from './record-log';
 import { RecordKind } from './records';
 import type { Subscription, SubscriptionState } from './state';
+import { isSharedFilter } from './topics';
 
 /** What a user asks for; one per filter (several users of one filter are merged before they reach the session). */
 export type SubscriptionRequest = Pick<
@@ -16,6 +17,8 @@ export type SubscriptionRequest = Pick<
 const FILTERS_PER_PACKET = 50;
 const SUBSCRIPTION_IDENTIFIER_MAX = 268_435_455;
 const PACKET_TOO_LARGE = 0x95;
+const SHARED_SUBSCRIPTIONS_NOT_SUPPORTED = 0x9e;
+const WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED = 0xa2;
 
 /**
  * Subscriptions are part of the session: recorded before SUBSCRIBE, active after SUBACK, kept over restarts and
@@ -29,6 +32,13 @@ export class Subscriptions {
   #nextIdentifier: number;
   /** The newest record of a subscription; durable before the next SUBSCRIBE or UNSUBSCRIBE. */
   #barrier = 0;
+
+  // Valid for the process.
+  /**
+   * The broker's session is the one that this process last had a CONNACK for. Not known after a start, because an earlier
+   * process may have been killed before it could record a Session Present 0, nor after a CONNECT without answer.
+   */
+  #isSameSession = false;
 
   // Valid for the connection.
   #limits: ConnectionLimits | undefined;
@@ -136,6 +146,8 @@ export class Subscriptions {
     this.#toSubscribe.clear();
     this.#toUnsubscribe.clear();
     const kept = limits.sessionPresent === true;
+    const certain = kept && this.#isSameSession;
+    this.#isSameSession = true;
     for (const subscription of this.#all.values()) {
       const { filter, state } = subscription;
       if (state === 'requested') {
@@ -149,14 +161,20 @@ export class Subscriptions {
         this.#toSubscribe.add(filter);
       } else if (state === 'active') {
         if (!kept) this.#fresh.add(filter);
-        // 3.1.1 repeats retained messages at every SUBSCRIBE, so only the difference is sent; 5.0 can ask not to.
-        if (!kept || limits.protocolVersion === 5) this.#toSubscribe.add(filter);
+        // 3.1.1 repeats retained messages at every SUBSCRIBE, so only the difference is sent where it is certain that the
+        // broker has the rest; 5.0 can ask not to.
+        if (!certain || limits.protocolVersion === 5) this.#toSubscribe.add(filter);
       } else if (state === 'deactivating' || state === 'removing') {
         if (kept || limits.sessionPresent === undefined) this.#toUnsubscribe.add(filter);
         else this.#takenBack(subscription);
       }
     }
     this.#sendPending();
+  }
+
+  /** See `Session.unanswered`. */
+  unanswered(): void {
+    this.#isSameSession = false;
   }
 
   disconnected(): void {
@@ -260,7 +278,7 @@ export class Subscriptions {
   #sendPending(): void {
     if (this.#limits === undefined || this.#barrier > this.log.durable) return;
     const { protocolVersion, maximumPacketSize } = this.#limits;
-    this.#dropTooLarge(maximumPacketSize);
+    this.#dropUnsendable(this.#limits);
     // UNSUBSCRIBE first: the same filter may be asked for again right behind it.
     const most = maximumPacketSize === undefined ? FILTERS_PER_PACKET : 1;
     this.#sendInPackets(this.#toUnsubscribe, this.#unsubscribing, most, (messageId, filters) => {
@@ -272,14 +290,21 @@ export class Subscriptions {
     });
   }
 
-  /** What does not fit into a packet of this broker is not sent (MQTT-3.2.2-15 (5.0)); the next connection may take it. */
-  #dropTooLarge(maximumPacketSize = Number.POSITIVE_INFINITY): void {
+  /**
+   * What this broker would end the connection for is not sent, but counts as refused; the next connection may take it:
+   * what does not fit into a packet (MQTT-3.2.2-15 (5.0)), and filters that its CONNACK excludes (3.2.2.3.11 and
+   * 3.2.2.3.13 of MQTT 5.0: a protocol error), which would bring every connection down, and all messages with it.
+   */
+  #dropUnsendable(limits: ConnectionLimits): void {
     for (const pending of [this.#toUnsubscribe, this.#toSubscribe]) {
       for (const filter of pending) {
         const subscription = this.#all.get(filter);
-        if (subscription === undefined || packetSize(subscription) <= maximumPacketSize) continue;
+        if (subscription === undefined) continue;
+        const refusal =
+          pending === this.#toSubscribe ? refusalOf(subscription, limits) : tooLarge(subscription, limits);
+        if (refusal === undefined) continue;
         pending.delete(filter);
-        if (subscription.state === 'requested') this.#granted(subscription, PACKET_TOO_LARGE);
+        if (subscription.state === 'requested') this.#granted(subscription, refusal);
       }
     }
   }
@@ -352,6 +377,19 @@ function packetSize({ filter, identifier }: Subscription): number {
   const properties = 1 + lengthSize(identifier);
   const remaining = 2 + 1 + properties + 2 + Buffer.byteLength(filter) + 1;
   return 1 + lengthSize(remaining) + remaining;
+}
+
+function tooLarge(subscription: Subscription, { maximumPacketSize }: ConnectionLimits): number | undefined {
+  const fits = maximumPacketSize === undefined || packetSize(subscription) <= maximumPacketSize;
+  return fits ? undefined : PACKET_TOO_LARGE;
+}
+
+/** The reason code with which this broker would answer the SUBSCRIBE of a filter, if its CONNACK tells already. */
+function refusalOf(subscription: Subscription, limits: ConnectionLimits): number | undefined {
+  const { filter } = subscription;
+  if (!limits.sharedSubscriptionAvailable && isSharedFilter(filter)) return SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+  if (!limits.wildcardSubscriptionAvailable && /[+#]/.test(filter)) return WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+  return tooLarge(subscription, limits);
 }
 
 function sameOptions(one: SubscriptionRequest, other: SubscriptionRequest): boolean {

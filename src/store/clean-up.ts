@@ -18,7 +18,7 @@ import { isOccupied } from './session-registry';
 import { removeDeleted, sessionOfDeleted } from './session-removal';
 import { LOCK_FILE_NAME } from './session-summary';
 import { isSnapshotTemporary, newestSnapshotName } from './snapshots';
-import { isProbe } from './storage-path';
+import { isProbe, storagePathError } from './storage-path';
 
 /** Files of a session that are looked at at the same time; more would fill Node's thread pool. */
 const WORKERS = 3;
@@ -124,7 +124,7 @@ export class CleanUp {
       await work();
     } catch (error) {
       if (error instanceof SessionLockedError || isPassedOver(errorCode(error))) return;
-      this.#result.failed.push({ path: file, error: error as Error });
+      this.#result.failed.push({ path: file, error: storagePathError(error, this.#host.path) as Error });
     }
   }
 

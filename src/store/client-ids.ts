@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
 import { SessionError } from '../errors';
 import { InTurn } from '../in-turn';
+import { decodeClientIds, encodeClientIds } from './client-id-file';
 import type { FileSystem } from './file-system';
 import { ifExists, readFile, replaceFile } from './files';
 import type { HolderFacts } from './holder-identity';
@@ -21,6 +22,8 @@ export class ClientIds {
   private readonly file: string;
   private readonly observations: LockObservations;
   private readonly inTurn = new InTurn();
+  /** The name of the file is on the disk, as far as this process knows. */
+  private isDurable = false;
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -48,14 +51,20 @@ export class ClientIds {
 
   private async findOrMake(nodeId: string): Promise<string> {
     const known = (await this.read()).get(nodeId);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // Who wrote it may have failed, or been killed, before the file had its name durably.
+      if (!this.isDurable) await this.fileSystem.syncDirectory(this.storagePath);
+      this.isDurable = true;
+      return known;
+    }
     const lock = await this.lock();
     try {
       const ids = await this.read();
       const clientId = ids.get(nodeId) ?? `nr${randomBytes(RANDOM_BYTES).toString('hex')}`;
       ids.set(nodeId, clientId);
-      const text = `${JSON.stringify(Object.fromEntries(ids), undefined, 2)}\n`;
-      await replaceFile(this.fileSystem, this.file, Buffer.from(text));
+      this.isDurable = false;
+      await replaceFile(this.fileSystem, this.file, encodeClientIds(ids));
+      this.isDurable = true;
       return clientId;
     } finally {
       await lock.release();
@@ -66,13 +75,7 @@ export class ClientIds {
     const bytes = await ifExists(readFile(this.fileSystem, this.file));
     if (bytes === undefined) return new Map();
     try {
-      const entries = Object.entries(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>);
-      return new Map(
-        entries.map(([node, clientId]) => {
-          if (typeof clientId !== 'string') throw new TypeError(`the entry of ${node} is not a string`);
-          return [node, clientId];
-        }),
-      );
+      return decodeClientIds(bytes);
     } catch (cause) {
       throw new SessionError(
         'ERR_CLIENT_ID_FILE',

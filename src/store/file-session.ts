@@ -127,9 +127,11 @@ export class FileSession<R> implements SessionJournal<R> {
     const { fileSystem, scheduler, directory, journal, lock, recovered } = this.parts;
     const lastAccessAt = accessTime(recovered.metadata.lastAccessAt, scheduler);
     const metadata = { ...snapshot.metadata, lastAccessAt };
+    const { mark } = this.parts.deadLetters;
+    const deadLetters = mark === undefined ? {} : { deadLetters: mark };
     await lock.verify();
     this.snapshot = await writeDespiteFullDisk(journal, () =>
-      writeSnapshot(fileSystem, directory, { ...snapshot, metadata }),
+      writeSnapshot(fileSystem, directory, { ...snapshot, metadata, ...deadLetters }),
     );
   }
 

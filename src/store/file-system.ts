@@ -4,6 +4,11 @@ export interface OpenFile {
   read(target: Buffer, offset: number, length: number, position: number): Promise<number>;
   /** Writes up to `length` bytes; resolves to the number written, which may be smaller (a full disk does that). */
   write(source: Buffer, offset: number, length: number, position: number): Promise<number>;
+  /**
+   * As `write`, done when it returns: for where that is a copy into a page cache. It may block like any write. A file
+   * system without such a thing leaves it out.
+   */
+  writeNow?(source: Buffer, offset: number, length: number, position: number): number;
   /** Flushes data and what is needed to read it back (fdatasync). */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
-import { errorCode } from '../errors';
+import { errorCode, SessionError } from '../errors';
 import type { FileStatus, FileSystem, OpenFile } from './file-system';
 
 /** Ending of files that are not in place yet. Left-overs of a crash are removed when their session is opened. */
@@ -116,6 +116,16 @@ export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined>
 
 export async function removeIfExists(fileSystem: FileSystem, file: string): Promise<void> {
   await ifExists(fileSystem.remove(file));
+}
+
+/** A symbolic link would lead out of the storage path. @throws SessionError `ERR_STORE_PATH`; the system's error. */
+export async function requireDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  if ((await fileSystem.status(directory)).kind === 'directory') return;
+  throw new SessionError(
+    'ERR_STORE_PATH',
+    `${directory} is not a directory, but a file or a symbolic link. Nothing is stored in it: move it away.`,
+    { details: { path: directory } },
+  );
 }
 
 /** Names in a directory with their status; what vanishes meanwhile is left out. */

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -10,9 +10,11 @@ const DIRECTORY_MODE = 0o700;
 
 /** ELOOP for a symbolic link: nothing is read or written outside the storage path. Windows has no such flag. */
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+/** A named pipe is an error when it is read, in place of an opening that waits for ever. Files do not mind. */
+const NO_WAIT = constants.O_NONBLOCK ?? 0;
 const OPEN_FLAGS = {
-  read: constants.O_RDONLY | NO_FOLLOW,
-  write: constants.O_RDWR | NO_FOLLOW,
+  read: constants.O_RDONLY | NO_FOLLOW | NO_WAIT,
+  write: constants.O_RDWR | NO_FOLLOW | NO_WAIT,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
@@ -95,6 +97,7 @@ function openFile(handle: fs.FileHandle): OpenFile {
     async write(source, offset, length, position) {
       return (await handle.write(source, offset, length, position)).bytesWritten;
     },
+    writeNow: (source, offset, length, position) => writeSync(handle.fd, source, offset, length, position),
     sync: () => handle.datasync(),
     truncate: (length) => handle.truncate(length),
     async size() {

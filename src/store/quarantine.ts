@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import type { FileSystem } from './file-system';
-import { copyFile, createFile, ifExists } from './files';
+import { copyFile, createFile, ifExists, requireDirectory } from './files';
 import { isSessionDirectoryName } from './safe-name';
 
 export const QUARANTINE_DIRECTORY = 'quarantine';
@@ -34,8 +34,10 @@ export class Quarantine {
     const target = path.join(directory, path.basename(file));
     const moved = await ifExists(this.fileSystem.rename(file, target).then(() => true));
     if (!moved) return undefined;
-    await this.explain(directory, file, reason);
+    // The new name first: a power cut in between leaves both, or the old one.
+    await this.fileSystem.syncDirectory(directory);
     await this.fileSystem.syncDirectory(path.dirname(file));
+    await this.explain(directory, file, reason);
     return target;
   }
 
@@ -71,6 +73,7 @@ export class Quarantine {
   private async makeDirectory(): Promise<string> {
     const root = path.join(this.storagePath, QUARANTINE_DIRECTORY);
     await this.fileSystem.makeDirectory(root);
+    await requireDirectory(this.fileSystem, root);
     const stamp = new Date(this.now()).toISOString().replace(/[-:]|\.\d+/g, '');
     for (let number = 1; ; number++) {
       const directory = path.join(root, `${this.sessionName}-${stamp}${number === 1 ? '' : `-${number}`}`);

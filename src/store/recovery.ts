@@ -85,6 +85,7 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
         metadata: { ...metadata, lastAccessAt: accessTime(metadata.lastAccessAt, scheduler) },
         state: found.state,
         journal: journal.position(),
+        ...(found.deadLetters === undefined ? {} : { deadLetters: found.deadLetters }),
       }),
     );
     // Also for one that is not new: who made it may have been killed before.
@@ -102,7 +103,7 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
     };
     const superseded = [...stored.snapshotPaths, ...stored.temporaryPaths].filter((file) => !damaged.left.has(file));
     await removeSuperseded(fileSystem, superseded, snapshotPath(directory, stored.epoch + 1));
-    const deadLetters = deadLettersOf(options, found.journal.uid, stored.hasDeadLetters, quarantine);
+    const deadLetters = deadLettersOf(options, found, stored.hasDeadLetters, quarantine);
     return new FileSession({ ...options, journal, deadLetters, recovered, snapshot });
   } catch (error) {
     // The first error is the one to report; a journal without appended records has nothing to lose.
@@ -114,15 +115,17 @@ export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<Fi
 /** Reads them in the background where there are any, so that opening does not wait for them. */
 function deadLettersOf<R>(
   options: RecoveryOptions<R>,
-  uid: Buffer,
-  mayExist: boolean,
+  { journal: { uid }, deadLetters: expected }: McpsV2Snapshot,
+  isThere: boolean,
   quarantine: Quarantine,
 ): DeadLetters<R> {
   const { limits, lock, scheduler, notice, directory } = options;
+  const mayExist = isThere || (expected !== undefined && expected.count > 0);
   const deadLetters = new DeadLetters<R>({
     ...options,
     uid,
     mayExist,
+    expected,
     bytesMax: limits.deadLetterBytes ?? DEFAULT_DEAD_LETTER_BYTES,
     ageMsMax: (limits.keepFailedDays ?? DEFAULT_KEEP_FAILED_DAYS) * DAY_MS,
     closedInOrder: lock.predecessor === undefined,

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
-import { errorCode, SessionError } from '../errors';
+import { errorCode } from '../errors';
 import type { FileSystem } from './file-system';
-import { ifExists } from './files';
+import { ifExists, requireDirectory } from './files';
 import type { HolderFacts } from './holder-identity';
 import { RESERVE_NAME } from './journal/reserve';
 import { isNoSpace } from './journal/segment-file';
@@ -130,16 +130,6 @@ export async function whileOccupied<T>({ leave, lock }: Occupation, work: () => 
   } finally {
     leave();
   }
-}
-
-/** A symbolic link would lead out of the storage path. */
-async function requireDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
-  if ((await fileSystem.status(directory)).kind === 'directory') return;
-  throw new SessionError(
-    'ERR_STORE_PATH',
-    `${directory} is not a directory, but a file or a symbolic link. Nothing is stored in it: move it away.`,
-    { details: { path: directory } },
-  );
 }
 
 /** For after an error. The one that led here is the one to report. A lock left behind names this process, and ends with it at the latest. */

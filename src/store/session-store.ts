@@ -25,7 +25,7 @@ import { type SessionSummary, summarize, summarizeAll } from './session-summary'
 import { SessionUpkeep } from './session-upkeep';
 import { findStoredFiles } from './snapshots';
 import { SpaceMonitor } from './space-monitor';
-import { prepareStoragePath, storagePathError } from './storage-path';
+import { prepareStoragePath, storagePathError, withStoragePath } from './storage-path';
 import { processSyncLimiter, type SyncLimiter } from './sync-limiter';
 
 const CLOSE_WAIT_MS = 5000;
@@ -41,9 +41,13 @@ export interface SessionStoreOptions {
   closeWaitMs?: number;
   /** Trouble found while a session is open, a sentence for the log. Default: a warning of the process. */
   onNotice?: (notice: StoreNotice) => void;
+  /** @internal */
   fileSystem?: FileSystem;
+  /** @internal */
   scheduler?: Scheduler;
+  /** @internal */
   holderFacts?: HolderFacts;
+  /** @internal */
   syncLimiter?: SyncLimiter;
 }
 
@@ -64,12 +68,13 @@ export async function openSessionStore(options: SessionStoreOptions): Promise<Se
   const storagePath = await prepareStoragePath(fileSystem, options.path);
   const onNotice = options.onNotice ?? warn;
   const now = () => scheduler.now();
-  await completeDeletions(fileSystem, storagePath, now, (name, { message }) => {
+  const deletions = completeDeletions(fileSystem, storagePath, now, (name, { message }) => {
     const text = `It was deleted; what is left of it in ${storagePath} cannot be removed now: ${message}. Clean-up tries again.`;
     onNotice({ clientId: name, level: 'warn', text });
   });
+  await withStoragePath(storagePath, deletions);
   const space = new SpaceMonitor(fileSystem, scheduler, storagePath);
-  await space.refresh();
+  await withStoragePath(storagePath, space.refresh());
   return new SessionStore({ ...options, path: storagePath, fileSystem, scheduler }, space);
 }
 
@@ -191,12 +196,12 @@ export class SessionStore implements SessionOpener {
 
   /** The session of `clientId` as of its last snapshot; undefined when there is none. */
   inspect(clientId: string): Promise<SessionSummary | undefined> {
-    return summarize(this.fileSystem, this.directoryOf(clientId));
+    return withStoragePath(this.path, summarize(this.fileSystem, this.directoryOf(clientId)));
   }
 
   /** All sessions of the storage path, open or not, as of their last snapshots. */
   list(): Promise<SessionSummary[]> {
-    return summarizeAll(this.fileSystem, this.path);
+    return withStoragePath(this.path, summarizeAll(this.fileSystem, this.path));
   }
 
   /**
@@ -215,13 +220,14 @@ export class SessionStore implements SessionOpener {
       held = await this.occupy(clientId, 'existing');
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return false;
-      throw error;
+      throw storagePathError(error, this.path);
     }
-    await whileOccupied(held, async () => {
+    const erased = whileOccupied(held, async () => {
       await findStoredFiles(this.fileSystem, held.directory);
       await permit(this.fileSystem, held.directory);
       await this.upkeep.erase(clientId, held);
     });
+    await withStoragePath(this.path, erased);
     return true;
   }
 
@@ -235,7 +241,7 @@ export class SessionStore implements SessionOpener {
     const { isInUse = () => false, keepFailedDays = DEFAULT_KEEP_FAILED_DAYS, onRemoved = () => {} } = options;
     const result = this.cleaning.then(() => {
       if (this.closed) throw this.closedError();
-      return new CleanUp(this.cleanUpHost(), { isInUse, keepFailedDays, onRemoved }).run();
+      return withStoragePath(this.path, new CleanUp(this.cleanUpHost(), { isInUse, keepFailedDays, onRemoved }).run());
     });
     this.cleaning = result.then(
       () => {},
@@ -250,22 +256,27 @@ export class SessionStore implements SessionOpener {
   }
 
   /** See `prepareImport`. `clientId`: the one in the file. */
-  prepareImport(bytes: Buffer, clientId: string): Promise<PendingImport> {
+  async prepareImport(bytes: Buffer, clientId: string): Promise<PendingImport> {
     const now = () => this.scheduler.now();
     const quarantine = new Quarantine(this.fileSystem, this.path, sessionDirectoryName(clientId), now);
-    return prepareImport(this.fileSystem, this.path, bytes, () =>
+    const preparing = prepareImport(this.fileSystem, this.path, bytes, () =>
       setImportsAside(this.fileSystem, this.path, clientId, quarantine),
     );
+    const pending = await withStoragePath(this.path, preparing);
+    return {
+      place: () => withStoragePath(this.path, pending.place()),
+      discard: () => withStoragePath(this.path, pending.discard()),
+    };
   }
 
   /** See `ClientIds.generate`. */
   generateClientId(nodeId: string): Promise<string> {
-    return this.clientIds.generate(nodeId);
+    return withStoragePath(this.path, this.clientIds.generate(nodeId));
   }
 
   /** See `ClientIds.all`. */
   generatedClientIds(): Promise<ReadonlyMap<string, string>> {
-    return this.clientIds.all();
+    return withStoragePath(this.path, this.clientIds.all());
   }
 
   /** One more user of a shared store. False: it is closing, get a new one. */

@@ -13,7 +13,7 @@ const SNAPSHOT_NAME = /^session\.(\d{1,15})\.mcps$/;
 export interface StoredFiles {
   /** The newest snapshot that is whole; undefined when there is none. */
   snapshot: McpsV2Snapshot | undefined;
-  /** Newer snapshots that are not whole, newest first. */
+  /** Snapshots that are not whole, newest first. An older one: an opening was killed before it had set it aside. */
   damaged: { path: string; error: SessionError }[];
   /** Paths of all snapshots. */
   snapshotPaths: string[];
@@ -65,13 +65,15 @@ export async function findStoredFiles(
   };
   for (const file of snapshots) {
     try {
-      found.snapshot = await readSnapshot(fileSystem, file.path, clientId);
-      found.epoch = Math.max(found.epoch, found.snapshot.journal.epoch);
-      break;
+      const snapshot = await readSnapshot(fileSystem, file.path, clientId);
+      if (found.snapshot === undefined) {
+        found.snapshot = snapshot;
+        found.epoch = Math.max(found.epoch, snapshot.journal.epoch);
+      }
     } catch (error) {
       if (!(error instanceof McpsError)) throw error;
-      if (isNewer(error)) throw newerVersionError(file.path, error);
-      found.damaged.push({ path: file.path, error });
+      if (!isNewer(error)) found.damaged.push({ path: file.path, error });
+      else if (found.snapshot === undefined) throw newerVersionError(file.path, error);
     }
   }
   return found;

@@ -27,7 +27,7 @@ export class SpaceMonitor {
     if (this.scheduler.now() - this.checkedAt >= CHECK_INTERVAL_MS) void this.refresh();
     if (!this.space) return undefined;
     const { free, total } = this.space;
-    const floor = Math.min(FLOOR_BYTES_MAX, total * FLOOR_SHARE);
+    const floor = spaceFloor(total);
     if (free >= floor) return undefined;
     return new SessionError(
       'ERR_STORE_FULL',
@@ -53,6 +53,11 @@ export class SpaceMonitor {
       // A disk that cannot answer says nothing about its space; writing to it will report what is wrong.
     }
   }
+}
+
+/** Bytes of a file system with `total` bytes that are kept free: nothing new is stored below. */
+export function spaceFloor(total: number): number {
+  return Math.min(FLOOR_BYTES_MAX, total * FLOOR_SHARE);
 }
 
 function mebibytes(bytes: number): string {

@@ -17,6 +17,11 @@ export function isProbe(name: string): boolean {
   return /^\.probe-[0-9a-f]{16}$/.test(name);
 }
 
+/** For a file, or a directory, that is removed again at once. */
+export function probeName(): string {
+  return `${PROBE_PREFIX}${randomBytes(8).toString('hex')}`;
+}
+
 /**
  * Makes the storage path where it is missing and proves that files can be created in it.
  * Resolves to the absolute path, with symbolic links resolved, so that one directory has one name in a process.
@@ -29,7 +34,7 @@ export async function prepareStoragePath(fileSystem: FileSystem, storagePath: st
     const real = fileSystem === nodeFileSystem ? await fs.realpath(absolute) : absolute;
     // Also when it was there: who made it may have been killed before.
     await syncParent(fileSystem, real);
-    const probe = path.join(real, `${PROBE_PREFIX}${randomBytes(8).toString('hex')}`);
+    const probe = path.join(real, probeName());
     await (await fileSystem.open(probe, 'create')).close();
     await fileSystem.remove(probe);
     return real;
@@ -67,4 +72,13 @@ export function storagePathError(error: unknown, storagePath: string): unknown {
     `The session storage path ${storagePath} cannot be used now: ${cause.message}. What is stored there stays, nothing ` +
     'new is stored. Check the disk, and free some space if it is full.';
   return Object.assign(new Error(text, { cause }), { code });
+}
+
+/** `work`, whose errors of the system say which storage path they are about, and what to do. */
+export async function withStoragePath<T>(storagePath: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw storagePathError(error, storagePath);
+  }
 }

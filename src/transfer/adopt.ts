@@ -9,6 +9,7 @@ import { sessionCodec } from '../session/session-codec';
 import type { FileSession } from '../store/file-session';
 import type { FileSystem } from '../store/file-system';
 import type { SessionStore } from '../store/session-store';
+import { withStoragePath } from '../store/storage-path';
 import { readStoredSession } from '../store/stored-session';
 import { recordTime, type TransferredMessage, type TransferTarget, transferInOrder } from './target';
 
@@ -67,7 +68,7 @@ export async function adoptSession(store: SessionStore, clientId: string, target
   const limits = { deadLetterBytes: Number.POSITIVE_INFINITY, keepFailedDays: Number.POSITIVE_INFINITY };
   const journal = await store.open(clientId, sessionCodec, undefined, limits);
   const source = prefix + journal.recovered.uid;
-  const move = new Move(journal, source, target);
+  const move = new Move(journal, store.path, source, target);
   let adoption: Omit<Adoption, 'deleted'>;
   try {
     adoption = await move.run();
@@ -76,7 +77,7 @@ export async function adoptSession(store: SessionStore, clientId: string, target
     await journal.close().catch(() => undefined);
     throw error;
   }
-  await journal.close();
+  await withStoragePath(store.path, journal.close());
   // Also those of a session of the same client id that was deleted before this one was made.
   for (const id of new Set([...earlier, source])) target.endTransfer(id);
   return { ...adoption, deleted: await deleteEmptied(store, clientId, journal.recovered.uid, move.lastSequence) };
@@ -144,6 +145,7 @@ class Move {
 
   constructor(
     private readonly journal: FileSession<SessionRecord>,
+    private readonly storagePath: string,
     private readonly source: string,
     private readonly target: TransferTarget,
   ) {
@@ -158,9 +160,9 @@ class Move {
   }
 
   async run(): Promise<Omit<Adoption, 'deleted'>> {
-    const { journal, target } = this;
+    const { journal, storagePath, target } = this;
     for (let read = this.#recovery.nextRead(); read !== undefined; read = this.#recovery.nextRead()) {
-      this.#recovery.readDone(await journal.read(read.after, read.maxBytes));
+      this.#recovery.readDone(await this.#read(read.after, read.maxBytes));
     }
     const outbound = this.#recovery.outbound();
     const givenUp = await this.#moveGivenUp(outbound);
@@ -176,7 +178,7 @@ class Move {
       // After damage the totals may say less than there was.
       await this.#remove({ last: this.#sequence, count: Math.max(count, this.#moved.count), bytes });
       this.#isRemoved = true;
-      await journal.deadLetters.remove(listed);
+      await withStoragePath(storagePath, journal.deadLetters.remove(listed));
       const notices = journal.recovered.notices.filter(({ level }) => level === 'error').map(({ text }) => text);
       return { messages: stored, duplicates, deadLetters: givenUp + listed.length, notices };
     } catch (error) {
@@ -185,6 +187,10 @@ class Move {
       if (error instanceof Error) Object.assign(error, { moved: this.#moved.count });
       throw error;
     }
+  }
+
+  #read(...from: Parameters<FileSession<SessionRecord>['read']>): ReturnType<FileSession<SessionRecord>['read']> {
+    return withStoragePath(this.storagePath, this.journal.read(...from));
   }
 
   /** Messages given up that the source had no time to keep as dead letters. */
@@ -211,7 +217,8 @@ class Move {
     for (const message of open) yield this.#transferred(message);
     const range = { queueAfter: outbound.queueAfter, sequence: this.#sequence };
     const isStored = (sequence: number): boolean => this.#recovery.isStored(sequence);
-    for await (const message of queuedMessages(this.journal, range, isStored)) yield this.#transferred(message);
+    for await (const message of queuedMessages({ read: (...from) => this.#read(...from) }, range, isStored))
+      yield this.#transferred(message);
   }
 
   #transferred({ sequence, enqueuedAt, origin, ...message }: QueuedMessage): TransferredMessage {
@@ -231,7 +238,8 @@ class Move {
   async #moveDeadLetters(): Promise<number[]> {
     const ids: number[] = [];
     for (;;) {
-      const page = await this.journal.deadLetters.list(ids.at(-1) ?? 0, DEAD_LETTER_PAGE);
+      const listing = this.journal.deadLetters.list(ids.at(-1) ?? 0, DEAD_LETTER_PAGE);
+      const page = await withStoragePath(this.storagePath, listing);
       if (page.length === 0) return ids;
       for (const { id, record } of page) {
         await this.target.keepDeadLetter(`${this.source} ${id}`, record);
@@ -252,7 +260,7 @@ class Move {
   async #remove({ last, count, bytes }: { last: number; count: number; bytes: number }): Promise<void> {
     if (count === 0) return;
     const sequence = this.#sequence + 1;
-    await new Promise<void>((resolve, reject) => {
+    const removed = new Promise<void>((resolve, reject) => {
       this.journal.events = {
         durable: () => resolve(),
         failed: reject,
@@ -261,6 +269,7 @@ class Move {
       };
       this.journal.append(sequence, { kind: RecordKind.Completed, first: 1, last, count, bytes });
     });
+    await withStoragePath(this.storagePath, removed);
     this.#sequence = sequence;
   }
 }

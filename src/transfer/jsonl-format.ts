@@ -147,7 +147,7 @@ class Fields {
           subscriptions: this.#number('subscriptions'),
           messages: this.#number('messages'),
           deadLetters: this.#number('deadLetters'),
-          lost: Array.isArray(this.value.lost) ? this.value.lost.map(String) : [],
+          lost: this.#texts('lost'),
         };
       default:
         throw formatError(this.line, `its type is ${JSON.stringify(this.value.type)}`);
@@ -251,6 +251,13 @@ class Fields {
     const value = this.value[name];
     if (typeof value !== 'string') throw formatError(this.line, `"${name}" is no text`);
     return value;
+  }
+
+  /** Absent: none. */
+  #texts(name: string): string[] {
+    const value = this.value[name] ?? [];
+    if (Array.isArray(value) && value.every((one): one is string => typeof one === 'string')) return value;
+    throw formatError(this.line, `"${name}" is no list of texts`);
   }
 
   #base64(name: string): Buffer {

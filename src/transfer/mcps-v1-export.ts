@@ -25,8 +25,8 @@ export interface McpsV1Loss {
  * A session as a version 1 file: messages in flight first, with their identifiers, then the queue, all as in flight, each
  * with an identifier of its own; the original implementation sends them in this order. Dead letters are not in it. The
  * session may go on meanwhile; the export is of the moment in which `copy` was made. `copy` is closed in the end.
- * @param options.allowLoss Leaves out what version 1 cannot hold, and says so in `lost`, instead of refusing. The file is
- * whole in any case.
+ * With `allowLoss` what version 1 cannot hold is left out, and `lost` says so, instead of refusing. The file is whole in
+ * any case.
  * @throws SessionError `ERR_EXPORT_LOSS` with `details.lost`, McpsError `ERR_MCPS_LENGTH` or `_UTF8` for a text that
  * version 1 cannot hold; the system's error.
  */

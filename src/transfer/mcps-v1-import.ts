@@ -19,9 +19,9 @@ export interface McpsV1Import {
 /**
  * Makes a session from a version 1 file, as if the file had been found in the storage path: with its identifiers, times and
  * expiry. The file is kept beside the session. The session must not be open.
- * @param options.replace Deletes what is stored under that client id before. Without, a session that holds anything
- * (messages, subscriptions, dead letters, received identifiers) is refused. A process that is killed in between may leave
- * neither the old session nor the new one: import the file again.
+ * `replace` deletes what is stored under that client id before. Without, a session that holds anything (messages,
+ * subscriptions, dead letters, received identifiers) is refused. A process that is killed in between may leave neither the
+ * old session nor the new one: import the file again.
  * @throws McpsError for a damaged file, see `decodeMcps`; SessionError `ERR_SESSION_NOT_EMPTY`, `ERR_SESSION_LOCKED`,
  * `ERR_SESSION_VERSION`, `ERR_CLIENT_ID`; the system's error.
  */

@@ -55,23 +55,26 @@ describe('edit dialogs', function () {
     assert.equal(await page.inputValue('#node-config-input-protocolVersion'), '4');
     await page.selectOption('#node-config-input-protocolVersion', '5');
     await page.uncheck('#node-config-input-autoConnect');
-    await editor.selectTab('mqtt-persistent-broker-tab-security', '#node-config-input-user');
     await editor.enter('#node-config-input-user', 'gateway');
     await editor.enter('#node-config-input-password', 'secret');
     await editor.selectTab('mqtt-persistent-broker-tab-session', '#node-config-input-clientid');
     assert.equal(await page.isChecked('#node-config-input-cleansession'), false);
     assert.equal(await text('#mqtt-persistent-broker-cleansession-label'), 'Use clean start');
     await editor.enter('#node-config-input-clientid', 'gateway-7');
+    await page.selectOption('#node-config-input-onSessionLost', 'discard');
+    await editor.selectTab('mqtt-persistent-broker-tab-sending', '#node-config-input-maxInflight');
+    assert.equal(await isShown('#node-config-input-brokerReceiveMaximum'), false, 'an MQTT 5 broker says it itself');
     await editor.enter('#node-config-input-maxInflight', '20');
     await editor.enter('#node-config-input-maxSendRate', '50');
-    await page.selectOption('#node-config-input-onSessionLost', 'discard');
+    await editor.selectTab('mqtt-persistent-broker-tab-session', '#node-config-input-clientid');
 
     await page.click('#node-config-input-btn-store-add');
     await editor.enter('#node-config-input-path', 'queue');
-    assert.equal(await page.inputValue('#node-config-input-maxSize'), '1024');
-    await editor.enter('#node-config-input-maxSize', '256');
     await page.selectOption('#node-config-input-durability', 'interval');
     assert.match(await text('#mqtt-session-store-durability-hint'), /power cut/);
+    await editor.selectTab('mqtt-session-store-tab-limits', '#node-config-input-maxSize');
+    assert.equal(await page.inputValue('#node-config-input-maxSize'), '1024');
+    await editor.enter('#node-config-input-maxSize', '256');
     await page.selectOption('#node-config-input-whenFull', 'dropOldest');
     await editor.doneConfig();
     await configChosen('#node-config-input-store');
@@ -237,6 +240,66 @@ describe('edit dialogs', function () {
     const { action, clientId, broker } = await editor.exported(id);
     assert.deepEqual({ action, clientId, broker }, { action: 'info', clientId: 'gateway-7', broker: 'renamed-broker' });
     assert.deepEqual(await editor.problems(id), []);
+  });
+
+  describe('the folder of a store', () => {
+    const result = () => editor.page.locator('#mqtt-session-store-test-result');
+
+    /** Presses Test by the keyboard, and waits for what is said then. */
+    async function tested(entered: string, what: RegExp): Promise<string> {
+      const { page } = editor;
+      await page.fill('#node-config-input-path', entered);
+      assert.equal(await result().innerText(), '', 'what was said of another path is gone');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await result().filter({ hasText: what }).waitFor();
+      await page.locator('#mqtt-session-store-test:focus').waitFor();
+      return result().innerText();
+    }
+
+    it('is tested by its button, which says in words what it found', async () => {
+      const { page } = editor;
+      await editor.openConfig('mqtt-session-store', String((await editor.idsOf('mqtt-session-store'))[0]));
+      const said = await tested('new-folder', /can be made/);
+      assert.match(said, /^\/.*\/new-folder does not exist yet; it can be made\.\n/);
+      assert.match(said, /\n[\d,]+ MiB are free\. Below \d+ MiB nothing new is stored\.\n/);
+      assert.match(said, /\nSessions in use there now: 0\.$/);
+      assert.equal(await result().getAttribute('role'), 'status');
+      assert.match(await tested('', /\/mqtt-sessions exists and can be written/), /in use there now: 1/);
+      await tested('flows.json', /cannot be used\.\n?It, or something in its path, is a file/);
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the text is what a user enters.
+      await tested('${NO_SUCH_FOLDER}', /variable NO_SUCH_FOLDER is not set/);
+      const found = { path: '/mnt/nas', exists: true, isNetwork: true, syncsDirectories: false, sessions: 0 };
+      const answers: [answer: object, said: RegExp, level: string][] = [
+        [{ ...found, freeBytes: 1e9, floorBytes: 2e8 }, /on a network drive.*\n.*cannot sync folders/, 'wait'],
+        [{ ...found, freeBytes: 1e6, floorBytes: 2e8 }, /Only 1 MiB are free/, 'bad'],
+        [{ ...found, problem: 'EACCES' }, /no permission to write/, 'bad'],
+        [{ ...found, problem: 'EROFS' }, /read-only/, 'bad'],
+        [{ ...found, problem: 'EWHATEVER' }, /The system says EWHATEVER/, 'bad'],
+      ];
+      for (const [json, said, level] of answers) {
+        await page.route('**/mqtt-sessions/path-test', (route) => route.fulfill({ json }));
+        await tested(level, said);
+        assert.equal(await result().getAttribute('data-level'), level);
+        await page.unroute('**/mqtt-sessions/path-test');
+      }
+      await page.route('**/mqtt-sessions/path-test', (route) => route.fulfill({ status: 401 }));
+      await tested('x', /no permission to test/);
+      await page.unroute('**/mqtt-sessions/path-test');
+      editor.takeErrors();
+    });
+  });
+
+  it('shows the client id that the runtime made for a broker node, until another one is entered', async () => {
+    await editor.openConfig('mqtt-persistent-broker', 'renamed-broker');
+    await editor.selectTab('mqtt-persistent-broker-tab-session', '#node-config-input-clientid');
+    const used = editor.page.locator('#mqtt-persistent-broker-clientid-used');
+    await used.filter({ hasText: /In use: nr\w{20} – made for this node; it stays the same/ }).waitFor();
+    await editor.enter('#node-config-input-clientid', 'gateway-8');
+    assert.match(
+      await used.innerText(),
+      /In use until the next deploy: nr\w{20}\. What waits in that session stays there/,
+    );
   });
 
   describe('a flow moved over from the core nodes', () => {

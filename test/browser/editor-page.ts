@@ -26,7 +26,10 @@ interface EditorNode {
 }
 
 interface NodeDefinition {
-  defaults: Record<string, { validate?: (this: object, value: unknown, options: object) => boolean | string }>;
+  defaults: Record<
+    string,
+    { type?: string; label?: string; validate?: (this: object, value: unknown, options: object) => boolean | string }
+  >;
 }
 
 declare const RED: EditorApi;
@@ -59,33 +62,35 @@ export interface EditorPage {
   problems(id: string): Promise<string[]>;
   /** Ids of all nodes of a type, config nodes included. */
   idsOf(type: string): Promise<string[]>;
-  /** The answer of a field's validator for a node that has only the fields given. */
-  validate(type: string, field: string, value: unknown, node?: object): Promise<boolean | string>;
+  /** The answer of a field's validator for a node that has only the fields given; `label` is what the editor passes. */
+  validate(type: string, field: string, value: unknown, node?: object, label?: string): Promise<boolean | string>;
+  /** All fields of a type; `isReference`: to a config node. */
+  fields(type: string): Promise<{ name: string; label: string; isReference: boolean }[]>;
   /** Fields with a validator, and how many parameters it declares: with two, its text is shown. */
   validators(type: string): Promise<Record<string, number>>;
   help(type: string): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Opens the editor at `url`; Chromium is the one that CHROMIUM names, else the one that Debian installs. */
-export async function openEditor(url: string): Promise<EditorPage> {
+/** Opens the editor at `url`, in the language of `locale`; Chromium is the one that CHROMIUM names, else the one that Debian installs. */
+export async function openEditor(url: string, locale = 'en-US'): Promise<EditorPage> {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox'],
   });
   try {
-    return await loadEditor(browser, url);
+    return await loadEditor(browser, url, locale);
   } catch (error) {
     await browser.close();
     throw error;
   }
 }
 
-async function loadEditor(browser: Browser, url: string): Promise<EditorPage> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: 'en-US' });
+async function loadEditor(browser: Browser, url: string, locale: string): Promise<EditorPage> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale });
   page.setDefaultTimeout(8_000);
   let errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('pageerror', (error) => errors.push(error.stack ?? String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') {
       errors.push(message.text());
@@ -96,6 +101,7 @@ async function loadEditor(browser: Browser, url: string): Promise<EditorPage> {
     (address) => address.origin !== url,
     (route) => route.fulfill({ json: { name: 'none', updated_at: '', modules: [] } }),
   );
+  await withoutTips(page, url);
   await page.goto(url);
   await page.waitForFunction(`typeof RED === 'object' && RED.nodes && RED.nodes.getType('mqtt-session-store')`);
   await page.waitForFunction(`RED.workspaces && RED.workspaces.active()`);
@@ -109,6 +115,13 @@ async function loadEditor(browser: Browser, url: string): Promise<EditorPage> {
       return all.filter((node) => node.type === wanted).map((node) => node.id);
     }, type);
   let added = 0;
+
+  /** The form of a dialog that has slid in: only then the editor puts the focus into it, away from where it was. */
+  async function opened(form: Locator): Promise<Locator> {
+    await form.waitFor();
+    await page.waitForFunction(`$('.red-ui-tray').last().find(document.activeElement).length > 0`);
+    return form;
+  }
 
   /** One dialog can lie above another of the same kind: so it is this very form that must go. */
   async function closeBy(button: Locator, form: Locator): Promise<void> {
@@ -149,15 +162,11 @@ async function loadEditor(browser: Browser, url: string): Promise<EditorPage> {
           RED.editor.edit(node);
         }
       }, id);
-      const form = page.locator('form#dialog-form');
-      await form.waitFor();
-      return form;
+      return opened(page.locator('form#dialog-form'));
     },
     async openConfig(type, id) {
       await page.evaluate((config) => RED.editor.editConfig('', config.type, config.id), { type, id });
-      const form = page.locator('form#node-config-dialog-edit-form');
-      await form.waitFor();
-      return form;
+      return opened(page.locator('form#node-config-dialog-edit-form'));
     },
     done: () => closeBy(page.locator('#node-dialog-ok'), page.locator('form#dialog-form')),
     doneConfig: () =>
@@ -187,13 +196,24 @@ async function loadEditor(browser: Browser, url: string): Promise<EditorPage> {
       return node;
     },
     problems: (id) => page.evaluate((wanted) => RED.nodes.node(wanted)?.validationErrors ?? [], id),
-    validate: (type, field, value, node = {}) =>
+    validate: (type, field, value, node = {}, label = '') =>
       page.evaluate(
         (input) => {
           const validate = RED.nodes.getType(input.type).defaults[input.field]?.validate;
-          return validate ? validate.call(input.node, input.value, {}) : 'this field has no validator';
+          const options = input.label === '' ? {} : { label: input.label };
+          return validate ? validate.call(input.node, input.value, options) : 'this field has no validator';
         },
-        { type, field, value, node },
+        { type, field, value, node, label },
+      ),
+    fields: (type) =>
+      page.evaluate(
+        (wanted) =>
+          Object.entries(RED.nodes.getType(wanted).defaults).map(([name, { type, label }]) => ({
+            name,
+            label: label ?? '',
+            isReference: type !== undefined,
+          })),
+        type,
       ),
     validators: (type) =>
       page.evaluate((wanted) => {
@@ -205,4 +225,21 @@ async function loadEditor(browser: Browser, url: string): Promise<EditorPage> {
     help: async (type) => (await page.evaluate((wanted) => RED.nodes.getNodeHelp(wanted), type)) ?? '',
     close: () => browser.close(),
   };
+}
+
+/**
+ * Switches the tips off that the editor shows beside its information. Node-RED 5 starts their timer before the tab that
+ * shows them exists, and throws (`tipBox` is undefined in `setTip`) when loading takes longer than the timer.
+ */
+async function withoutTips(page: Page, url: string): Promise<void> {
+  await page.route(
+    (address) => address.href.startsWith(`${url}/settings/user`),
+    async (route) => {
+      if (route.request().method() !== 'GET') return route.continue();
+      const response = await route.fetch();
+      const settings = (await response.json()) as { editor?: { view?: object } };
+      const view = { ...settings.editor?.view, 'view-show-tips': false };
+      return route.fulfill({ response, json: { ...settings, editor: { ...settings.editor, view } } });
+    },
+  );
 }

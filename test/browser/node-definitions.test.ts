@@ -46,6 +46,42 @@ describe('node definitions in the editor', function () {
       });
     }
 
+    /** What can be anything: names, check boxes, and a payload whose size nobody limits. */
+    const free = [
+      'name',
+      'nl',
+      'rap',
+      'inputs',
+      'autoConnect',
+      'usetls',
+      'verifyservercert',
+      'compatmode',
+      'cleansession',
+      'autoUnsubscribe',
+      'birthPayload',
+      'closePayload',
+    ];
+    const wrong: Record<string, unknown> = { topic: 'a\u0000', birthMsg: { userProps: '[' }, default: '\u0000' };
+
+    for (const type of nodeTypes) {
+      it(`of ${type} say what is wrong with any field, and name it`, async () => {
+        const fields = await editor.fields(type);
+        const validators = await editor.validators(type);
+        const checked = fields.filter(({ name, isReference }) => !isReference && !free.includes(name));
+        assert.ok(checked.length >= 2);
+        for (const { name, label } of checked) {
+          assert.ok(name in validators, `${name} has no validator`);
+          assert.ok(label, `${name} has no label`);
+          const value = wrong[name.endsWith('Msg') ? 'birthMsg' : name] ?? wrong.default;
+          const problem = await editor.validate(type, name, value, {}, label);
+          assert.ok(typeof problem === 'string', `${name}: ${problem}`);
+          assert.ok(problem.startsWith(`${label}: `), problem);
+          assert.match(problem.slice(label.length + 2), /^\S+ .*\w/, `${name}: no sentence`);
+          assert.doesNotMatch(problem, /__|\w\.errors\./, name);
+        }
+      });
+    }
+
     const refused: [type: string, field: string, value: unknown, problem: RegExp][] = [
       ['mqtt-persistent-in', 'topic', '', /enter the topic/],
       ['mqtt-persistent-in', 'topic', 'a/#/b', /# must be the last level/],
@@ -70,9 +106,15 @@ describe('node definitions in the editor', function () {
       ['mqtt-persistent-broker', 'keepalive', '', /whole number from 0 to 65535/],
       ['mqtt-persistent-broker', 'sessionExpiry', '-1', /whole number from 0 to 4294967295/],
       ['mqtt-persistent-broker', 'maxInflight', '0', /whole number from 1 to 65535/],
+      ['mqtt-persistent-broker', 'brokerReceiveMaximum', '0', /whole number from 1 to 65535/],
       ['mqtt-persistent-broker', 'maxSendRate', '0', /whole number from 1 to 4294967295/],
       ['mqtt-persistent-broker', 'birthTopic', 'a/#', /wildcards/],
       ['mqtt-persistent-broker', 'willMsg', { delay: 'soon' }, /Delay: enter a whole number/],
+      ['mqtt-persistent-broker', 'onSessionLost', 'shrug', /"shrug" is none of: republish, discard/],
+      ['mqtt-persistent-broker', 'willPayload', 'x'.repeat(65_536), /longer than 65535 bytes/],
+      ['mqtt-persistent-broker', 'willMsg', { correl: 'x'.repeat(65_536) }, /Correlation Data: .* longer than 65535/],
+      ['mqtt-persistent-in', 'qos', 3, /"3" is none of: 0, 1, 2/],
+      ['mqtt-session-admin', 'clientId', 'a\u0001', /control character/],
       ['mqtt-session-store', 'maxSize', '0.5', /at least 1 MiB/],
       ['mqtt-session-store', 'maxSize', 'much', /at least 1 MiB/],
       ['mqtt-session-store', 'expiry', '1h', /whole number from 0 to 4294967295/],
@@ -95,7 +137,12 @@ describe('node definitions in the editor', function () {
       ['mqtt-persistent-broker', 'broker', 'wss://broker.example/mqtt'],
       ['mqtt-persistent-broker', 'port', ''],
       ['mqtt-persistent-broker', 'sessionExpiry', ''],
+      ['mqtt-persistent-broker', 'brokerReceiveMaximum', ''],
       ['mqtt-persistent-broker', 'clientid', ''],
+      ['mqtt-persistent-in', 'qos', 2],
+      ['mqtt-persistent-in', 'rh', 0],
+      ['mqtt-persistent-out', 'retain', false],
+      ['mqtt-persistent-broker', 'protocolVersion', 5],
       ['mqtt-session-store', 'maxSize', 1_073_741_824],
       ['mqtt-session-admin', 'action', ''],
     ];

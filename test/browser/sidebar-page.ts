@@ -8,6 +8,8 @@ declare const RED: { actions: { invoke(action: string): void }; sidebar: { show(
 export class Sidebar {
   /** Addresses of requests for the list or for one session in it. */
   readonly requests: string[] = [];
+  /** Actions whose buttons were pressed. */
+  readonly pressed = new Set<string>();
   readonly page: Page;
 
   constructor({ page }: EditorPage) {
@@ -65,6 +67,7 @@ export class Sidebar {
 
   /** Presses the button of an action. */
   async press(action: string): Promise<void> {
+    this.pressed.add(action);
     await this.page.locator(`.mqtt-sessions-details [data-action="${action}"]`).click();
   }
 

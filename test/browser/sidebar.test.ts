@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { overviewPage } from '../../nodes/mqtt-session-admin/overview-query';
+import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
 import { storeDeadLetters, storeQueue } from '../admin/storage-fixture';
 import { post } from '../nodes/admin-http';
 import { inNode, outNode, session, tab, temporaryDirectory } from '../nodes/flow';
@@ -122,6 +123,25 @@ describe('the sidebar of sessions', function () {
     await last.and(page.locator(':focus')).waitFor();
   });
 
+  it('fits a sidebar of 180 to 800 pixels', async () => {
+    const overflowing = (width: number) =>
+      sidebar.page.evaluate(
+        `(() => {
+          const sidebar = document.querySelector('.mqtt-sessions-sidebar');
+          sidebar.style.width = '${width}px';
+          const parts = [...sidebar.querySelectorAll('.mqtt-sessions-view, .mqtt-sessions-bar, dl, li, p, summary')];
+          return parts.filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.outerHTML.slice(0, 200));
+        })()`,
+      );
+    for (const width of [180, 300, 800]) assert.deepEqual(await overflowing(width), [], `the list at ${width} px`);
+    await sidebar.open(HOSTILE);
+    await sidebar.openSection('messages');
+    await sidebar.detailsSay(/message 0/);
+    for (const width of [180, 300, 800]) assert.deepEqual(await overflowing(width), [], `details at ${width} px`);
+    await sidebar.page.evaluate(`document.querySelector('.mqtt-sessions-sidebar').style.width = ''`);
+    await sidebar.back();
+  });
+
   it('filters and sorts', async () => {
     const { page } = sidebar;
     const names = () => page.locator('.mqtt-sessions-row .mqtt-sessions-name').allInnerTexts();
@@ -161,6 +181,12 @@ describe('the sidebar of sessions', function () {
     );
   }
 
+  /** Agrees to a download and answers with the file. */
+  async function downloaded(): Promise<string> {
+    const [download] = await Promise.all([sidebar.page.waitForEvent('download'), sidebar.agree()]);
+    return download.path();
+  }
+
   it('does what the buttons of an open session say, and says how much would be lost before it is', async () => {
     await sidebar.open('gateway');
     await sidebar.press('pause');
@@ -172,8 +198,7 @@ describe('the sidebar of sessions', function () {
     await sidebar.refuse();
     await sidebar.press('export');
     assert.match(await sidebar.question(), /Downloads "gateway"/);
-    const [download] = await Promise.all([sidebar.page.waitForEvent('download'), sidebar.agree()]);
-    const file = await download.path();
+    const file = await downloaded();
     assert.equal((await fs.readFile(file, 'utf8')).match(/line\/1/g)?.length, 5);
     await sidebar.notified(/Exported/);
     await sidebar.press('purge');
@@ -234,11 +259,19 @@ describe('the sidebar of sessions', function () {
     await sidebar.press('discard');
     await sidebar.agree();
     await sidebar.notified(/Dead letters deleted: 0/);
+    await sidebar.press('export');
+    const file = await downloaded();
     await sidebar.press('delete');
     assert.match(await sidebar.question(), /messages: 2 \(.*, dead letters: 0/);
     await sidebar.agree();
     await sidebar.notified(/Session deleted: given-up/);
     await sidebar.page.locator('.mqtt-sessions-details').waitFor({ state: 'hidden' });
+    await sidebar.page.getByRole('button', { name: 'Import' }).click();
+    await sidebar.page.locator('.mqtt-sessions-dialog input[type=file]').setInputFiles(file);
+    await sidebar.agree();
+    await sidebar.notified(/Imported into given-up/);
+    await sidebar.says('given-up', /2 queued/);
+    assert.deepEqual([...sidebar.pressed].sort(), [...ACTIONS].sort(), 'every button was pressed');
     await sidebar.page.getByRole('button', { name: 'Clean up' }).click();
     assert.match(await sidebar.question(), /expired sessions: 0, messages: 0/);
     await sidebar.agree();

@@ -73,15 +73,18 @@ export const renamedFlow = [
  * Starts Node-RED with `flows` before the tests of the suite that calls it, and opens the editor; closes both after
  * them. A test that causes an error in the browser fails, and dialogs that it leaves open are closed.
  */
-export function withEditor(flows: readonly object[]): EditorPage {
+export function withEditor(
+  flows: readonly object[],
+  { settings = {}, locale }: { settings?: Record<string, unknown>; locale?: string } = {},
+): EditorPage {
   let userDir: string;
   let nodeRed: NodeRedProcess | undefined;
   let editor: EditorPage | undefined;
 
   before(async () => {
     userDir = await fs.mkdtemp(path.join(os.tmpdir(), 'editor-'));
-    nodeRed = await startNodeRed(userDir, { flows });
-    editor = await openEditor(nodeRed.url);
+    nodeRed = await startNodeRed(userDir, { flows, settings });
+    editor = await openEditor(nodeRed.url, locale);
   });
 
   afterEach(async () => {

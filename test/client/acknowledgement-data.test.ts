@@ -100,6 +100,15 @@ describe('the data of an acknowledgement', () => {
     assert.throws(() => acknowledge({ ...old, epoch: '__proto__' }), code('ERR_ACKNOWLEDGEMENT_LATE'));
   });
 
+  it('of another time does not count for what has the same token now', () => {
+    const old = reference();
+    manual.begin();
+    const present = reference();
+    assert.equal(present.token, old.token);
+    assert.equal(manual.acknowledge(old.epoch, old.token), 'other-epoch');
+    assert.equal(manual.acknowledge(present.epoch, present.token), 'counted');
+  });
+
   it('twice is an error that says so', () => {
     const given = reference();
     acknowledge(given);

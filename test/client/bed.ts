@@ -6,10 +6,10 @@ import { SessionClient } from '../../src/client/session-client';
 import type { Message, QoS } from '../../src/session/message';
 import { openSessionStore, type SessionStore, type SessionStoreOptions } from '../../src/store/session-store';
 import { SyncLimiter } from '../../src/store/sync-limiter';
-import { ProcessDisk } from '../simulation/process-disk';
 import { factsOf, machine } from '../store/support';
 import { MemoryDisk } from '../support/memory-disk';
 import { Mosquitto, type MosquittoOptions } from '../support/mosquitto';
+import { MountedDisk } from '../support/mounted-disk';
 import { Observer } from '../support/observer';
 import { MqttProxy } from '../support/proxy';
 import { waitFor } from '../support/wait';
@@ -58,7 +58,7 @@ export class Bed {
     const mountPoint = `/process-${pid}`;
     return this.store({
       path: `${mountPoint}/disk/sessions`,
-      fileSystem: new ProcessDisk(disk, mountPoint),
+      fileSystem: new MountedDisk(disk, mountPoint),
       holderFacts: factsOf({ ...machine, pid }, { [pid]: machine.processStart }),
       // A dead disk never gives back what it took from a shared one.
       syncLimiter: new SyncLimiter(2),

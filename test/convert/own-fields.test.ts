@@ -37,6 +37,7 @@ describe('the fields that only persistent nodes have', () => {
   const core = registered(require.resolve('@node-red/nodes/core/network/10-mqtt.html'));
   const persistent = registered(
     path.join(root, 'nodes', 'shared', 'edit.html'),
+    path.join(root, 'nodes', 'mqtt-persistent-broker', 'edit-messages.html'),
     ...['in', 'out', 'broker'].map((role) => path.join(root, 'nodes', `mqtt-persistent-${role}`, 'edit.html')),
   );
   const { from, to } = typesFor('to-persistent');

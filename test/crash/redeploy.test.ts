@@ -2,11 +2,11 @@ import * as assert from 'node:assert/strict';
 import * as path from 'node:path';
 import { type DeploymentType, type NodeRedProcess, startNodeRed } from '../support/node-red-process';
 import { waitFor } from '../support/wait';
-import { firstNumber } from './harness/campaign';
 import { crashFlow, type FlowNode, reportedErrors } from './harness/flow';
 import { judgeInbound, judgeOutbound, observedKey, waitForObserved, waitForReceived } from './harness/judgement';
 import { keyOf } from './harness/ledger';
 import { INBOUND, STREAMS } from './harness/library-subject';
+import { firstNumber } from './harness/subject';
 import { TestBed } from './harness/test-bed';
 
 /** On each of four streams in and four out: 1,000 each way. */

@@ -94,7 +94,7 @@ describe('formats: docs/formats.md', () => {
   });
 
   it('has an example segment that the package would write, and that its own rules read', () => {
-    const example = /```\n((?:(?:[0-9a-f]{2} ?)+\n)+)```/.exec(page)?.[1];
+    const example = /```text\n((?:(?:[0-9a-f]{2} ?)+\n)+)```/.exec(page)?.[1];
     const bytes = Buffer.from(example?.replace(/\s/g, '') ?? '', 'hex');
     const uid = Buffer.from(Array.from({ length: 16 }, (_, index) => index));
     const key = new JournalKey(uid);

@@ -7,6 +7,7 @@ import { outNode, session, tab, temporaryDirectory } from './flow';
 const PASSWORD = 'correct horse';
 const PASSWORD_HASH = '$2b$04$8xiDkdi6FC8FYJaI60cSIeM3EV454/HesZh3F0Cip0pauP2/WB8i.';
 const SESSIONS = '/mqtt-sessions/store/sessions';
+const PATH_TEST = '/mqtt-sessions/path-test';
 
 /** Uses the built package, as Node-RED loads it. */
 describe('permissions of admin endpoints', () => {
@@ -30,6 +31,7 @@ describe('permissions of admin endpoints', () => {
       user('reader', 'read'),
       user('writer', ['flows.read', 'mqtt-sessions.read', 'mqtt-sessions.write']),
       user('stranger', ['flows.read', 'flows.write']),
+      user('deployer', ['flows.write', 'mqtt-sessions.write']),
     ];
     nodeRed = await startNodeRed(temporaryDirectory(), {
       flows,
@@ -65,6 +67,7 @@ describe('permissions of admin endpoints', () => {
     ['GET', '/mqtt-sessions/permissions'],
     ['GET', '/mqtt-sessions/sessions'],
     ['GET', '/mqtt-sessions/stores'],
+    ['GET', '/mqtt-sessions/brokers/broker'],
     ['GET', SESSIONS],
     ['GET', `${SESSIONS}/guarded`],
     ['GET', `${SESSIONS}/guarded/stats`],
@@ -106,6 +109,12 @@ describe('permissions of admin endpoints', () => {
     for (const [method, path] of [...reading, ...writing]) {
       assert.equal(await as(stranger, method, path), 401, `${method} ${path}`);
     }
+  });
+
+  it('lets only those try paths who could deploy them', async () => {
+    const deployer = await login('deployer');
+    const answers = await Promise.all([reader, stranger, writer, deployer].map((one) => as(one, 'POST', PATH_TEST)));
+    assert.deepEqual(answers, [401, 401, 401, 200]);
   });
 
   it('lets writers do everything, from wherever their token is', async () => {

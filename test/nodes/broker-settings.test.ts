@@ -35,6 +35,24 @@ describe('the settings of a broker node', () => {
     assert.deepEqual([autoConnect, autoUnsubscribe, maxInflight, maxSendRate], [false, false, 7, 50]);
   });
 
+  it('take what a 3.1.1 broker allows as stated, and say nothing of it otherwise', () => {
+    const stated = (brokerReceiveMaximum: unknown) =>
+      brokerSettings({ broker: 'plant', brokerReceiveMaximum }, {}, surroundings).brokerReceiveMaximum;
+    assert.deepEqual(['100', 1, 70_000].map(stated), [100, 1, 65_535]);
+    assert.deepEqual([undefined, '', '0', -1, 'many'].map(stated), Array(5).fill(undefined));
+  });
+
+  it('of another broker say nothing of what it allows', () => {
+    const config = { broker: 'plant', port: 1883, brokerReceiveMaximum: '100' };
+    const receiveMaximumWith = (overrides: Record<string, unknown>) =>
+      brokerSettings(withOverrides(config, {}, overrides).config, {}, surroundings).brokerReceiveMaximum;
+    assert.equal(receiveMaximumWith({ keepalive: 10 }), 100);
+    for (const address of [{ broker: 'other' }, { url: 'mqtt://other:1' }, { port: 1884 }]) {
+      assert.equal(receiveMaximumWith(address), undefined);
+      assert.equal(receiveMaximumWith({ ...address, brokerReceiveMaximum: 30 }), 30);
+    }
+  });
+
   it('send without a limit when no rate is given', () => {
     for (const maxSendRate of [undefined, '', '0', 'fast']) {
       assert.equal(brokerSettings({ broker: 'plant', maxSendRate }, {}, surroundings).maxSendRate, undefined);

@@ -17,10 +17,13 @@ describe('the same error again and again', () => {
       assert.equal(limit.admit('full'), false);
       limit.count('full', 'the disk is full');
     }
+    now = 30_000;
+    assert.equal(limit.admit('full'), false);
+    limit.count('full', 'the disk is full');
     assert.equal(limit.admit('other'), true);
     now = 60_000;
     assert.equal(limit.admit('full'), true);
-    assert.deepEqual(summaries, [['the disk is full', 3]]);
+    assert.deepEqual(summaries, [['the disk is full', 4]]);
     limit.close();
     assert.equal(summaries.length, 1);
   });

@@ -49,6 +49,11 @@ describe('the overview of all sessions', () => {
     (await call(nodeRed.url, { path: `/mqtt-sessions/sessions${query}` })).json<Page>();
   const of = async (clientId: string) => (await page()).sessions.find((one) => one.clientId === clientId);
 
+  it('names the broker that a session is to reach, also before it ever has', async () => {
+    const waiting = async () => (await of('waiting'))?.broker === 'mqtt://127.0.0.1:1';
+    await waitFor(waiting, { what: 'the address of the broker', detail: nodeRed.logs });
+  });
+
   it('lists open, stored and orphaned sessions of all stores, without secrets', async () => {
     const answer = await call(nodeRed.url, { path: '/mqtt-sessions/sessions?sort=clientId' });
     assert.equal(answer.status, 200);

@@ -3,11 +3,13 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { describe, it } from 'mocha';
 import { root } from '../architecture/sources';
+import { codeBlocks, nameOf } from '../documents/code-blocks';
 import { Mosquitto } from '../support/mosquitto';
 import { Observer } from '../support/observer';
 import { packageName, runProgram, withInstallation } from './installation';
 import { nodeBinary, runtimes } from './runtimes';
 
+const examples = codeBlocks().filter(({ language }) => language === 'js');
 const SILENT_SUCCESS = { exitCode: 0, stdout: '', stderr: '' };
 
 /** A program in TypeScript that uses what most users will; `@ts-expect-error` shows that the types are real. */
@@ -56,14 +58,18 @@ const compilerOptions = {
   noEmit: true,
 };
 
-/** The JavaScript of the section "The library". */
-async function readmeExample(): Promise<string> {
-  const readme = await fs.readFile(path.join(root, 'README.md'), 'utf8');
-  const section = /^## The library$([\s\S]*?)(?=^## )/m.exec(readme)?.[1] ?? '';
-  const blocks = [...section.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code);
-  assert.equal(blocks.length, 1, 'README.md has exactly one block of JavaScript in "The library"');
-  return blocks[0]!;
-}
+const MEASURED = { payload: '21.5', qos: 2 };
+/** What the JavaScript of each document says, and what it publishes. */
+const EXAMPLES: Record<string, { stdout: string; published: { topic: string; payload: string; qos: number }[] }> = {
+  'README.md': {
+    stdout: '',
+    published: Array(2).fill({ topic: 'sensors/temperature', ...MEASURED }),
+  },
+  'docs/guide.md': {
+    stdout: 'plant/7/temperature: 21.5\n',
+    published: [{ topic: 'plant/7/temperature', ...MEASURED }],
+  },
+};
 
 describe('the library in the packed package', function () {
   this.timeout(60_000);
@@ -96,24 +102,26 @@ describe('the library in the packed package', function () {
         assert.deepEqual(await run('--input-type=module', '-e', module), SILENT_SUCCESS);
       });
 
-      it('runs the example of the README against a broker', async () => {
-        const broker = await Mosquitto.start();
-        const observer = await Observer.start({ port: broker.port });
-        try {
-          const example = await readmeExample();
-          const address = "'mqtt://localhost'";
-          assert.equal(example.split(address).length, 2, `README.md no longer connects to ${address}`);
-          await write('example.js', example.replace(address, JSON.stringify(broker.url)));
-          assert.deepEqual(await run('example.js'), SILENT_SUCCESS);
-          await observer.waitForAll(['21.5']);
-          const messages = observer.messages.map(({ topic, payload, qos }) => ({ topic, payload, qos }));
-          const expected = { topic: 'sensors/temperature', payload: '21.5', qos: 2 };
-          assert.deepEqual(messages, [expected, expected]);
-        } finally {
-          await observer.stop();
-          await broker.remove();
-        }
-      });
+      for (const block of examples) {
+        it(`runs the example in ${nameOf(block)} against a broker`, async () => {
+          const broker = await Mosquitto.start();
+          const observer = await Observer.start({ port: broker.port });
+          try {
+            const expected = EXAMPLES[block.document];
+            assert.ok(expected, `say in EXAMPLES what the program in ${block.document} does`);
+            const address = "'mqtt://localhost'";
+            assert.equal(block.text.split(address).length, 2, `the program no longer connects to ${address}`);
+            await write('example.js', block.text.replace(address, JSON.stringify(broker.url)));
+            assert.deepEqual(await run('example.js'), { ...SILENT_SUCCESS, stdout: expected.stdout });
+            await observer.waitForAll(expected.published.map(({ payload }) => payload));
+            const messages = observer.messages.map(({ topic, payload, qos }) => ({ topic, payload, qos }));
+            assert.deepEqual(messages, expected.published);
+          } finally {
+            await observer.stop();
+            await broker.remove();
+          }
+        });
+      }
     });
   }
 });

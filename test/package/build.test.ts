@@ -36,6 +36,8 @@ describe('the build of the editor parts', () => {
   it('joins dialogs, texts and help where the loader looks for them', async () => {
     await write({
       'nodes/mqtt-session-store/edit.html': '<script>store</script>\n',
+      'nodes/mqtt-session-store/edit-template.html': '<script>template</script>\n',
+      'nodes/mqtt-session-store/edit-parts.html': '<script>parts</script>\n',
       'nodes/mqtt-persistent-in/edit.html': '<script>in</script>\n',
       'nodes/shared/edit.html': '<script>shared</script>\n',
       'nodes/mqtt-persistent-in/locales/en-US.json': '{ "mqtt-persistent-in": { "label": "in" } }',
@@ -49,7 +51,13 @@ describe('the build of the editor parts', () => {
     assert.deepEqual(types, ['mqtt-persistent-in', 'mqtt-session-store']);
     assert.equal(
       await read('mqtt-persistent.html'),
-      '<script>shared</script>\n\n<script>in</script>\n\n<script>store</script>\n',
+      [
+        '<script>shared</script>',
+        '<script>in</script>',
+        '<script>parts</script>',
+        '<script>template</script>',
+        '<script>store</script>\n',
+      ].join('\n\n'),
     );
     assert.deepEqual(JSON.parse(await read('locales/en-US/mqtt-persistent.json')), {
       'mqtt-persistent': { errors: {} },

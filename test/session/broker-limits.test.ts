@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict';
 import { publishPacketSize } from '../../src/session/outbound-message';
-import { Harness, limits5, message, puback, pubrec } from './harness';
+import { Harness, limits, limits5, message, puback, pubrec } from './harness';
 
 describe('session: limits of the broker', () => {
   it('sends at the Maximum QoS, and reports it (MQTT-3.2.2-11 (5.0))', () => {
@@ -73,6 +73,23 @@ describe('session: limits of the broker', () => {
     );
     const [packet] = harness.takePackets();
     assert.equal(packet?.cmd === 'publish' && packet.properties?.messageExpiryInterval, 50);
+  });
+
+  it('expires in the queue of a 3.1.1 session as well, where the broker is told nothing of it', () => {
+    const harness = new Harness();
+    harness.publish(1, 'short', { properties: { messageExpiryInterval: 5 } });
+    harness.publish(1, 'long', { properties: { messageExpiryInterval: 60 } });
+    harness.now += 5_000;
+    harness.connect(limits());
+    assert.deepEqual(
+      harness.of('discarded').map(({ reason, message }) => [reason, message.payload.toString()]),
+      [['expired', 'short']],
+    );
+    const packets = harness.takePackets();
+    assert.deepEqual(
+      packets.map((packet) => packet.cmd === 'publish' && packet.properties),
+      [undefined],
+    );
   });
 
   it('does not expire what was sent (MQTT-4.3.3-7, MQTT-4.3.3-13 (5.0))', () => {

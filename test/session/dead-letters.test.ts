@@ -50,6 +50,23 @@ describe('session: a message given up becomes a dead letter', () => {
     );
   });
 
+  for (const qos of [1, 2] as const) {
+    it(`from reason code 0x80 on, the first that refuses (QoS ${qos})`, () => {
+      const harness = new Harness();
+      harness.connect(limits5());
+      const taken = harness.publish(qos);
+      const given = harness.publish(qos);
+      harness.takePackets();
+      const answer = qos === 1 ? puback : pubrec;
+      harness.receive(answer(taken, 0x10), answer(given, 0x80));
+      assert.deepEqual(
+        harness.deadLetters.map(({ sequence, reasonCode }) => [sequence, reasonCode]),
+        [[given, 0x80]],
+      );
+      assert.deepEqual(harness.sent(), qos === 1 ? [] : [`PUBREL ${taken}`]);
+    });
+  }
+
   it('records the decision before it is kept, and its removal after', () => {
     const harness = new Harness();
     harness.autoDurable = false;

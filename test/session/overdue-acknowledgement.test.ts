@@ -33,6 +33,15 @@ describe('session: overdue acknowledgements', () => {
     assert.deepEqual(times, [30, 60, 120, 240, 480, 600, 600]);
   });
 
+  it('are not forgotten because new messages go out', () => {
+    const harness = new Harness();
+    harness.connect(limits5());
+    harness.publish(1);
+    assert.equal(secondsUntilClose(harness, 20), undefined);
+    harness.publish(1);
+    assert.equal(secondsUntilClose(harness, 20), 10);
+  });
+
   it('are not counted while something is acknowledged, or nothing is open', () => {
     const harness = new Harness();
     harness.connect(limits5());

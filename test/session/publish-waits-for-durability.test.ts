@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { Harness } from './harness';
+import { Harness, limits5, puback } from './harness';
 
 describe('session: PUBLISH waits for durability', () => {
   it('sends QoS 1 and 2 only after the message and a mark that covers it are durable (crash reading of MQTT-4.3.2-1, MQTT-4.3.3-1 (3.1.1))', () => {
@@ -41,5 +41,14 @@ describe('session: PUBLISH waits for durability', () => {
     assert.deepEqual(harness.sent(), []);
     harness.sync();
     assert.deepEqual(harness.sent(), ['PUBLISH -']);
+  });
+
+  it('and the mark runs ahead of small messages in the largest window, too, by a megabyte', () => {
+    const harness = new Harness({ maxInflight: 65_535 });
+    harness.connect(limits5());
+    for (let count = 0; count < 500; count++) harness.receive(puback(harness.publish(1, 'x'.repeat(200))));
+    assert.equal(harness.kinds().filter((kind) => kind === 'Mark').length, 1);
+    const { mark } = harness.session.snapshot(false);
+    assert.ok(mark >= 1_000 && mark <= 6_000, `the mark is at ${mark}`);
   });
 });

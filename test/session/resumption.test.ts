@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { Harness, limits, limits5, puback, pubcomp, published, pubrec, short } from './harness';
+import { Harness, limits, limits5, payloads, puback, pubcomp, published, pubrec, short } from './harness';
 
 describe('session: reconnect with Session Present 1', () => {
   it('sends PUBRELs in PUBREC order, then PUBLISH with DUP in original order, then new ones (MQTT-4.4.0-1, MQTT-4.6.0-1, -4 (3.1.1))', () => {
@@ -70,6 +70,18 @@ describe('session: reconnect with Session Present 1', () => {
     }
     harness.receive(puback(first[0]!));
     assert.deepEqual(harness.sent(), [`PUBLISH ${first[2]} dup`]);
+  });
+
+  it('keeps order when QoS 0 between QoS 1 waited for the disk', () => {
+    const harness = new Harness();
+    for (const qos of [1, 0, 1] as const) harness.publish(qos, `q${qos} ${harness.records.length}`);
+    harness.autoDurable = false;
+    harness.connect(limits({ sessionPresent: true }));
+    harness.disconnect();
+    harness.sync();
+    harness.autoDurable = true;
+    harness.connect(limits({ sessionPresent: true }));
+    assert.deepEqual(payloads(harness.takePackets()), ['q1 0', 'q0 1', 'q1 2']);
   });
 
   it('ignores an acknowledgement of a message that was not sent again yet', () => {

@@ -79,7 +79,7 @@ describe('session: send window', () => {
     assert.deepEqual(harness.sent(), [`PUBREL ${first[0]}`, `PUBLISH ${first[1]} dup`]);
   });
 
-  it('starts at 20 in 3.1.1, and grows by one per acknowledged window while it holds sending back', () => {
+  it('starts at 20 in 3.1.1, and first grows by one when a whole window was acknowledged while it held sending back', () => {
     const harness = new Harness();
     backlog(harness, 200);
     harness.connect(limits());
@@ -91,6 +91,104 @@ describe('session: send window', () => {
     }
     assert.equal(harness.session.windowLimit, 21);
     assert.equal(open.length, 21);
+  });
+
+  it('doubles after the first step, until a size fails; then it goes up to that by one', () => {
+    const harness = new Harness();
+    backlog(harness, 1_000);
+    harness.connect(limits());
+    const open = published(harness.takePackets());
+    const sizes = new Set<number>();
+    const acknowledge = (count: number) => {
+      for (; count > 0; count--) {
+        harness.receive(puback(open.shift()!));
+        open.push(...published(harness.takePackets()));
+        sizes.add(harness.session.windowLimit);
+      }
+    };
+    acknowledge(20 + 21 + 42);
+    assert.deepEqual([...sizes], [20, 21, 42, 84]);
+    harness.disconnect(true);
+    assert.equal(harness.session.windowLimit, 42);
+    harness.connect(limits({ sessionPresent: true }));
+    open.splice(0, open.length, ...published(harness.takePackets()));
+    sizes.clear();
+    acknowledge(42 + 43 + 44);
+    assert.deepEqual([...sizes], [42, 43, 44, 45]);
+  });
+
+  /** Acknowledges until the window has a size, or 400 messages are acknowledged. Answers the size. */
+  function grow(harness: Harness, open: ReturnType<typeof published>, size: number): number {
+    for (let count = 0; count < 400 && harness.session.windowLimit < size; count++) {
+      harness.receive(puback(open.shift()!));
+      open.push(...published(harness.takePackets()));
+    }
+    return harness.session.windowLimit;
+  }
+
+  /** Connects again after a connection that the peer has ended. Answers what is sent. */
+  function reconnect(harness: Harness): ReturnType<typeof published> {
+    harness.disconnect(true);
+    harness.takePackets();
+    harness.connect(limits({ sessionPresent: true }));
+    return published(harness.takePackets());
+  }
+
+  it('tries a size above 20 that failed again after an hour, and doubles only when that has held', () => {
+    const harness = new Harness();
+    backlog(harness, 2_000);
+    harness.connect(limits());
+    assert.equal(grow(harness, published(harness.takePackets()), 21), 21);
+    const open = reconnect(harness);
+    assert.equal(grow(harness, open, 21), 20);
+    harness.now += 60 * 60 * 1000 - 1;
+    assert.equal(grow(harness, open, 21), 20);
+    harness.now += 1;
+    assert.deepEqual(
+      [21, 22].map((size) => grow(harness, open, size)),
+      [21, 42],
+    );
+  });
+
+  it('grows again soon after a flapping link has made it small, later after each failure', () => {
+    const harness = new Harness();
+    backlog(harness, 5_000);
+    harness.connect(limits());
+    let open = published(harness.takePackets());
+    for (let flaps = 0; flaps < 2; flaps++) open = reconnect(harness);
+    assert.equal(grow(harness, open, 10), 9, 'the size that failed last is not tried at once');
+    // 10 s after the first failure, 20 s after the second, ...
+    harness.now += 20_000 - 1;
+    assert.equal(grow(harness, open, 10), 9);
+    harness.now += 1;
+    assert.equal(grow(harness, open, 20), 20);
+  });
+
+  it('is what was stated of a 3.1.1 broker, from the start and at QoS 2 as well', () => {
+    const harness = new Harness({ brokerReceiveMaximum: 50 });
+    backlog(harness, 200, 2);
+    harness.connect(limits());
+    const open = published(harness.takePackets());
+    assert.equal(open.length, 50);
+    for (let identifier = open.shift(); identifier !== undefined; identifier = open.shift()) {
+      harness.receive(pubrec(identifier), pubcomp(identifier));
+      open.push(...published(harness.takePackets()));
+    }
+    assert.equal(harness.session.windowLimit, 50);
+    const bounded = new Harness({ brokerReceiveMaximum: 50, maxInflight: 30 });
+    backlog(bounded, 200);
+    bounded.connect(limits());
+    assert.equal(published(bounded.takePackets()).length, 30);
+  });
+
+  it('that was stated is not halved by a connection that ends, and yields to what MQTT 5 announces', () => {
+    const harness = new Harness({ brokerReceiveMaximum: 50 });
+    backlog(harness, 200);
+    harness.connect(limits());
+    harness.disconnect(true);
+    assert.equal(harness.session.windowLimit, 50);
+    harness.connect(limits5({ sessionPresent: true, receiveMaximum: 7 }));
+    assert.equal(harness.session.windowLimit, 7);
   });
 
   it('never has more than 20 QoS 2 messages open in 3.1.1, where a default Mosquitto drops the 21st and says nothing', () => {
@@ -108,6 +206,22 @@ describe('session: send window', () => {
     backlog(announced, 100, 2);
     announced.connect(limits5());
     assert.equal(published(announced.takePackets()).length, 100);
+  });
+
+  it('sends no QoS 1 message behind 20 open QoS 2 messages in 3.1.1: a default Mosquitto drops it and answers PUBACK', () => {
+    const harness = new Harness();
+    backlog(harness, 100);
+    harness.connect(limits());
+    for (let open = published(harness.takePackets()), count = 0; count < 100; count++) {
+      harness.receive(puback(open.shift()!));
+      open = [...open, ...published(harness.takePackets())];
+    }
+    assert.ok(harness.session.windowLimit > 21, `window ${harness.session.windowLimit}`);
+    for (let count = 0; count < 20; count++) harness.publish(2);
+    harness.takePackets();
+    harness.publish(1);
+    harness.publish(1);
+    assert.deepEqual([harness.session.inflight, published(harness.takePackets())], [20, []]);
   });
 
   it('does not grow while it is not what holds sending back', () => {

@@ -1,4 +1,5 @@
 import * as assert from 'node:assert/strict';
+import { RecordKind } from '../../src/session/records';
 import { Harness, inbound, limits, limits5, payloads, published, pubrec } from './harness';
 
 function inFlight(harness: Harness): { released: number; sent: number[] } {
@@ -48,6 +49,42 @@ describe('session: the broker lost its session', () => {
     );
   });
 
+  it('does not discard what was about to be sent when the last connection ended', () => {
+    const harness = new Harness({ onSessionLost: 'discard' });
+    harness.connect(limits5());
+    harness.autoDurable = false;
+    harness.publish(1, 'waits for the disk');
+    assert.deepEqual(harness.sent(), []);
+    harness.disconnect();
+    harness.sync();
+    harness.autoDurable = true;
+    harness.connect(limits5());
+    assert.deepEqual(payloads(harness.takePackets()), ['waits for the disk']);
+    assert.deepEqual(harness.of('discarded'), []);
+  });
+
+  it('says so also when it was one message', () => {
+    const harness = new Harness();
+    harness.connect(limits5());
+    harness.publish(1);
+    harness.disconnect();
+    harness.connect(limits5());
+    assert.deepEqual(harness.of('report').at(-1)?.report, { kind: 'session-lost', requeued: 1, discarded: 0 });
+  });
+
+  it('is remembered by a crash: what the next session was not sent goes out without DUP', () => {
+    const harness = new Harness();
+    inFlight(harness);
+    harness.autoDurable = false;
+    harness.connect(limits5({ receiveMaximum: 1 }));
+    const loss = harness.records.findLastIndex(({ record }) => record.kind === RecordKind.SessionLost);
+    const next = harness.restart({}, harness.disk(loss + 1));
+    next.connect(limits5({ sessionPresent: true }));
+    const packets = next.takePackets().filter((packet) => packet.cmd === 'publish');
+    assert.deepEqual(payloads(packets), ['a', 'b', 'c', 'd']);
+    assert.ok(packets.every(({ dup }) => !dup));
+  });
+
   it('stays new after a crash in the middle of it', () => {
     const harness = new Harness();
     inFlight(harness);
@@ -58,7 +95,21 @@ describe('session: the broker lost its session', () => {
     assert.deepEqual(payloads(next.takePackets()), ['a']);
     const after = next.restart();
     after.connect(limits5({ sessionPresent: true }));
-    assert.deepEqual(payloads(after.takePackets()), ['a', 'b', 'c', 'd']);
+    const packets = after.takePackets();
+    assert.deepEqual(payloads(packets), ['a', 'b', 'c', 'd']);
+    // That one has reached the new session.
+    assert.ok(packets[0]?.cmd === 'publish' && packets[0].dup);
+  });
+
+  it('counts as sent to the new session only what was sent to that, which a crash does not forget', () => {
+    const harness = new Harness();
+    inFlight(harness);
+    harness.connect(limits5({ receiveMaximum: 1 }));
+    assert.deepEqual(payloads(harness.takePackets()), ['a']);
+    const next = harness.restart();
+    next.connect(limits5({ sessionPresent: true }));
+    const [again] = next.takePackets();
+    assert.ok(again?.cmd === 'publish' && again.dup, 'sent to the new session, and again as if it had not been');
   });
 
   it('forgets received identifiers (MQTT-3.2.2-5 (5.0)): the same one brings a new message', () => {

@@ -61,6 +61,25 @@ describe('session: subscriptions', () => {
     assert.deepEqual(states(harness), ['a active', 'c active']);
   });
 
+  it('with Session Present 1 all are subscribed in 3.1.1 when a CONNACK was missed: the session may be a new one', () => {
+    const harness = new Harness();
+    harness.connect();
+    subscribe(harness, 'a', 'b');
+    answer(harness);
+    harness.disconnect();
+    harness.session.unanswered();
+    harness.connect(limits({ sessionPresent: true }));
+    assert.deepEqual(answer(harness), ['SUBSCRIBE a b']);
+    harness.disconnect();
+    harness.connect(limits({ sessionPresent: true }));
+    assert.deepEqual(answer(harness), []);
+    // An earlier process may have been killed between CONNACK and the record of it.
+    const next = harness.restart();
+    next.connect(limits({ sessionPresent: true }));
+    assert.deepEqual(answer(next), ['SUBSCRIBE a b']);
+    assert.deepEqual(states(next), ['a active', 'b active']);
+  });
+
   it('with Session Present 1 all are subscribed in 5.0, with Retain Handling 1 (2 where it was 2), new ones as asked (3.8.3.1 (5.0))', () => {
     const harness = new Harness();
     harness.connect(limits5());
@@ -149,7 +168,7 @@ describe('session: subscriptions', () => {
     const next = harness.restart();
     assert.deepEqual(states(next), ['a removing', 'b active']);
     next.connect(limits({ sessionPresent: true }));
-    assert.deepEqual(answer(next), ['UNSUBSCRIBE a']);
+    assert.deepEqual(answer(next), ['UNSUBSCRIBE a', 'SUBSCRIBE b']);
     assert.deepEqual(states(next), ['b active']);
     harness.connect(limits());
     assert.deepEqual(answer(harness), ['SUBSCRIBE b']);

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { SORT_FIELDS, STATE_FILTERS } from '../../nodes/mqtt-session-admin/overview-query';
 import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
+import { errorText } from '../../plugins/mqtt-sessions/sidebar/error-text';
 import { formatsFor } from '../../plugins/mqtt-sessions/sidebar/format';
 import { factsOf, levelOf, rowTexts } from '../../plugins/mqtt-sessions/sidebar/session-texts';
 import type { Session } from '../../plugins/mqtt-sessions/sidebar/types';
@@ -46,6 +47,27 @@ describe('texts of the sidebar', () => {
     assert.equal(row({ messages: 400, trend, status: 'retrying' }).progress, undefined);
     assert.equal(row({ messages: 400, trend: { ...trend, fallingPerSecond: 0 } }).progress, undefined);
     assert.equal(row({ messages: 3, trend: { ...trend, peak: 5 } }).progress, undefined, 'gone before it is read');
+  });
+
+  it('names the store where there are several, because two may have the same client id', () => {
+    const stores = [
+      { id: 'default', name: '', path: '/data/mqtt-sessions' },
+      { id: 'usb', name: 'USB disk', path: '/media/usb' },
+    ];
+    const session = sessionWith({ broker: 'mqtt://plant:1883', store: 'usb' });
+    const stateIn = (count: number) => rowTexts(session, text, formats, NOW, stores.slice(-count)).state;
+    assert.equal(stateIn(1), 'Connected · mqtt://plant:1883');
+    assert.equal(stateIn(2), 'Connected · mqtt://plant:1883 · USB disk');
+    const facts = Object.fromEntries(factsOf(sessionWith(), text, formats, NOW, stores));
+    assert.equal(facts.Store, '/data/mqtt-sessions');
+  });
+
+  it('says in the language of the editor what an error means, and the error itself', () => {
+    const german = (key: string, values: Record<string, string | number> = {}) =>
+      key === 'error.ERR_STORE_FULL' ? `Zu wenig Platz. (${values.message})` : assert.fail(key);
+    assert.equal(errorText('ERR_STORE_FULL', 'No room.', german), 'Zu wenig Platz. (No room.)');
+    assert.equal(errorText('ERR_OTHER', 'Something else.', german), 'Something else.');
+    assert.equal(errorText('ERR_STORE_FULL', 'No room.', text), 'No room.');
   });
 
   it('marks what somebody must look after', () => {

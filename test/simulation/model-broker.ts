@@ -1,64 +1,28 @@
 import type { ConnectionOptions } from '../../src/connection/types';
 import type { QoS } from '../../src/session/message';
 import type { ConnectionLimits, InboundPacket, OutboundPacket, PublishPacket } from '../../src/session/packets';
-import { type Fates, isPoison, isRefused } from './fates';
+import { BrokerAnswers } from './broker-answers';
+import { type BrokerSession, newBrokerSession, type OutgoingMessage, publishPacket } from './broker-session';
+import type { BrokerCharacter } from './character';
+import { type Fates, isPoison, refusal } from './fates';
 import { messageNumber } from './message-number';
 import type { Oracle } from './oracle';
 import type { Random } from './random';
 import type { Trace } from './trace';
 import type { VirtualTime } from './virtual-time';
 
+/** Few, so that they are soon used again. */
+const IDENTIFIERS = 40;
+const NOT_AUTHORISED = 0x87;
+const FAILURE_3_1_1 = 0x80;
+const IDENTIFIER_NOT_FOUND = 0x92;
+
 /** The broker's end of a connection. */
 export interface BrokerLink {
   readonly options: ConnectionOptions;
   toClient(packet: InboundPacket | ConnectionLimits): void;
-  closeByBroker(): void;
+  closeByBroker(reasonCode?: number): void;
 }
-
-export interface BrokerBehaviour {
-  /** MQTT 5 Receive Maximum. */
-  receiveMaximum: number;
-  /** 3.1.1: a client with more open QoS 2 messages than this is dropped. 0: never. */
-  openQoS2Max: number;
-  /** A QoS 2 message goes on to subscribers at PUBREL, or already at PUBLISH (figure 4.3 of both versions). */
-  onward: 'publish' | 'pubrel';
-  answerDelayMsMax: number;
-  fates: Fates;
-  /** MQTT 5. `undefined`: no limit. */
-  maximumPacketSize: number | undefined;
-  /** It has stored a QoS 2 message before that makes it end the connection. */
-  holdsPoison: boolean;
-  /** Messages to the client at once. */
-  window: number;
-}
-
-interface OutgoingMessage {
-  number: number;
-  topic: string;
-  qos: QoS;
-}
-
-interface InFlight extends OutgoingMessage {
-  phase: 'published' | 'released';
-}
-
-interface BrokerSession {
-  /** Names the session among all that this broker ever had. */
-  name: string;
-  /**
-   * Nothing has come from the client that knows of this session. Until then it is reported as new: a CONNACK that says so
-   * and is lost cannot be made up for by any client.
-   */
-  fresh: boolean;
-  subscriptions: Map<string, QoS>;
-  /** QoS 2 identifiers between PUBLISH and PUBREL: the message, and the name of the session when it came. */
-  held: Map<number, { number: number; session: string }>;
-  queue: OutgoingMessage[];
-  inflight: Map<number, InFlight>;
-  nextIdentifier: number;
-}
-
-type AnswerKind = 'puback' | 'pubrec' | 'pubcomp' | 'other';
 
 /**
  * An MQTT broker for one client id, as legal and as inconvenient as the specification lets it be: answers of different
@@ -68,11 +32,16 @@ type AnswerKind = 'puback' | 'pubrec' | 'pubcomp' | 'other';
 export class ModelBroker {
   /** How often the client has given up its protocol state towards this broker. */
   clientStateLost = 0;
+  /** CONNACK with this reason code, and no connection. `undefined`: welcome. */
+  refusesWith: number | undefined;
   #session: BrokerSession | undefined;
   #sessions = 0;
   #link: BrokerLink | undefined;
-  /** When the last answer of a kind leaves: those of one kind keep their order. */
-  #answerAt = new Map<AnswerKind, number>();
+  #answers: BrokerAnswers | undefined;
+  /** Identifiers of the client's messages that are unanswered on this connection. */
+  readonly #unanswered = new Set<number>();
+  #isTroubled = true;
+  #refusedSubscriptions = 0;
 
   constructor(
     private readonly url: string,
@@ -80,7 +49,8 @@ export class ModelBroker {
     private readonly random: Random,
     private readonly trace: Trace,
     private readonly oracle: Oracle,
-    private readonly behaviour: BrokerBehaviour,
+    private readonly character: BrokerCharacter,
+    private readonly fates: Fates,
   ) {}
 
   /** Names the present session, as far as the client could tell it from others. Empty: there is none. */
@@ -97,76 +67,84 @@ export class ModelBroker {
     return this.#session === undefined || (this.#session.queue.length === 0 && this.#session.inflight.size === 0);
   }
 
-  /** A message of another client. */
+  /** A message of another client, for which nothing is done when the client has not subscribed to it. */
   publish(number: number, topic: string, qos: QoS): void {
     const granted = this.#session?.subscriptions.get(topic);
     if (this.#session === undefined || granted === undefined) return;
     const effective = Math.min(qos, granted) as QoS;
     if (effective === 0 && this.#link === undefined) return;
+    this.trace.add(`deliver QoS ${effective}`, () => `${number} to ${topic}`);
     this.oracle.queued(number, topic, effective, this.sessionName);
     this.#session.queue.push({ number, topic, qos: effective });
     this.#sendQueued();
   }
 
-  /** From now on answers come soon, so that what is left is delivered in reasonable time. */
-  hurry(): void {
-    this.behaviour.answerDelayMsMax = Math.min(this.behaviour.answerDelayMsMax, 5);
+  /** From now on answers come soon and nothing is refused, so that what is left is delivered in reasonable time. */
+  troubleEnds(): void {
+    this.#isTroubled = false;
+    this.refusesWith = undefined;
+    // It is asked again on the next connection.
+    if (this.#refusedSubscriptions > 0) this.drop();
   }
 
   /** The broker restarts without its sessions. */
   loseSession(): void {
-    this.trace.add('session lost', () => this.url);
     this.#session = undefined;
     this.drop();
   }
 
+  /** It has a session from before: these QoS 2 messages came in, and their PUBREL has not. */
+  remember(held: readonly { identifier: number; number: number }[]): void {
+    this.#session = newBrokerSession(`${this.url}/${++this.#sessions}`);
+    this.#session.fresh = false;
+    for (const { identifier, number } of held) {
+      this.#session.held.set(identifier, { number, session: this.sessionName });
+      if (this.character.onward === 'publish') this.oracle.applied(number, 2, this.sessionName);
+    }
+  }
+
   /** The broker ends the connection (also: it restarts, and has kept its sessions). */
-  drop(): void {
+  drop(reasonCode?: number): void {
     const link = this.#link;
     if (link === undefined) return;
-    this.#detach();
-    link.closeByBroker();
+    this.#link = undefined;
+    link.closeByBroker(reasonCode);
+  }
+
+  /** It answers nothing any more on this connection. */
+  mute(): void {
+    this.#answers?.mute();
   }
 
   connected(link: BrokerLink): void {
     this.drop();
-    const { clean, protocolVersion } = link.options;
+    const { clean } = link.options;
     if (clean) this.#session = undefined;
     const present = this.#session !== undefined && !this.#session.fresh;
-    this.#session ??= {
-      name: `${this.url}/${++this.#sessions}`,
-      fresh: true,
-      subscriptions: new Map(),
-      held: new Map(),
-      queue: [],
-      inflight: new Map(),
-      nextIdentifier: 1,
-    };
+    if (!present && !clean) this.trace.count('Session Present 0');
+    this.#session ??= newBrokerSession(`${this.url}/${++this.#sessions}`);
     this.#link = link;
-    const version5 = protocolVersion === 5;
-    link.toClient({
-      protocolVersion,
-      sessionPresent: protocolVersion === 3 ? undefined : present,
-      cleanStart: clean,
-      receiveMaximum: version5 ? this.behaviour.receiveMaximum : undefined,
-      maximumQoS: 2,
-      retainAvailable: true,
-      maximumPacketSize: version5 ? this.behaviour.maximumPacketSize : undefined,
-      topicAliasMaximum: 0,
-      wildcardSubscriptionAvailable: true,
-      subscriptionIdentifiersAvailable: true,
-      sharedSubscriptionAvailable: true,
+    this.#unanswered.clear();
+    const delayMsMax = () => (this.#isTroubled ? this.character.answerDelayMsMax : 5);
+    this.#answers = new BrokerAnswers(this.time, this.random, this.trace, delayMsMax, (packet) => {
+      if (this.#link !== link) return;
+      if (packet.cmd !== 'pubrec' || (packet.reasonCode ?? 0) >= 0x80) this.#unanswered.delete(packet.messageId ?? 0);
+      link.toClient(packet);
     });
+    link.toClient(this.#limits(link.options, present));
     // 4.4.0-1: what is unacknowledged goes out again, in its order.
     for (const [identifier, message] of this.#session.inflight) {
       if (message.phase === 'released') link.toClient({ cmd: 'pubrel', messageId: identifier });
-      else link.toClient(publishPacket(message, identifier, true));
+      else {
+        this.trace.count('delivered again with DUP');
+        link.toClient(publishPacket(message, identifier, true));
+      }
     }
     this.#sendQueued();
   }
 
   closed(link: BrokerLink): void {
-    if (this.#link === link) this.#detach();
+    if (this.#link === link) this.#link = undefined;
   }
 
   received(link: BrokerLink, packet: OutboundPacket): void {
@@ -175,7 +153,7 @@ export class ModelBroker {
     if (packet.cmd !== 'publish' || packet.qos > 0) session.fresh = false;
     switch (packet.cmd) {
       case 'publish':
-        this.#published(session, packet);
+        this.#published(session, packet, link);
         return;
       case 'pubrel':
         this.#released(session, packet.messageId, link);
@@ -191,81 +169,130 @@ export class ModelBroker {
         this.#sendQueued();
         return;
       case 'subscribe':
-        for (const { topic, qos } of packet.subscriptions) session.subscriptions.set(topic, qos);
-        this.#answer('other', {
+        this.#answer({
           cmd: 'suback',
           messageId: packet.messageId,
-          granted: packet.subscriptions.map(({ qos }) => qos),
+          granted: packet.subscriptions.map(({ topic, qos }) => this.#subscribe(session, topic, qos, link)),
         });
         return;
       case 'unsubscribe':
         for (const filter of packet.unsubscriptions) session.subscriptions.delete(filter);
-        this.#answer('other', { cmd: 'unsuback', messageId: packet.messageId });
+        this.#answer({ cmd: 'unsuback', messageId: packet.messageId });
         return;
     }
   }
 
-  #published(session: BrokerSession, packet: PublishPacket): void {
+  #limits({ clean, protocolVersion }: ConnectionOptions, present: boolean): ConnectionLimits {
+    const { receiveMaximum, maximumPacketSize, retainAvailable, topicAliasMaximum } = this.character;
+    const version5 = protocolVersion === 5;
+    return {
+      protocolVersion,
+      sessionPresent: protocolVersion === 3 ? undefined : present,
+      cleanStart: clean,
+      receiveMaximum: version5 ? receiveMaximum : undefined,
+      maximumQoS: 2,
+      retainAvailable: version5 ? retainAvailable : true,
+      maximumPacketSize: version5 ? maximumPacketSize : undefined,
+      topicAliasMaximum: version5 ? topicAliasMaximum : 0,
+      wildcardSubscriptionAvailable: true,
+      subscriptionIdentifiersAvailable: true,
+      sharedSubscriptionAvailable: true,
+    };
+  }
+
+  /** @returns what SUBACK says of it. */
+  #subscribe(session: BrokerSession, topic: string, qos: QoS, link: BrokerLink): number {
+    if (this.#isTroubled && this.random.chance(this.character.refusedSubscriptions)) {
+      this.trace.add('subscription refused', () => topic);
+      this.#refusedSubscriptions += 1;
+      session.subscriptions.delete(topic);
+      return link.options.protocolVersion === 5 ? NOT_AUTHORISED : FAILURE_3_1_1;
+    }
+    session.subscriptions.set(topic, qos);
+    return qos;
+  }
+
+  #published(session: BrokerSession, packet: PublishPacket, link: BrokerLink): void {
     const number = messageNumber(packet.payload);
     const messageId = packet.messageId ?? 0;
-    const { fates, maximumPacketSize = Number.POSITIVE_INFINITY } = this.behaviour;
-    if (this.#link?.options.protocolVersion === 5 && packet.payload.length > maximumPacketSize) {
+    const isVersion5 = link.options.protocolVersion === 5;
+    if (packet.qos > 0) this.#takePlace(messageId, isVersion5);
+    const { maximumPacketSize = Number.POSITIVE_INFINITY } = this.character;
+    if (isVersion5 && packet.payload.length > maximumPacketSize) {
       this.oracle.violation(
         `message ${number} has ${packet.payload.length} bytes, the broker takes ${maximumPacketSize}`,
       );
     }
-    if (isPoison(fates, number)) {
-      this.trace.add('poison', () => String(number));
-      if (packet.qos === 2 && this.behaviour.holdsPoison) {
+    if (isPoison(number)) {
+      this.trace.add('poison met', () => String(number));
+      if (packet.qos === 2 && this.character.holdsPoison) {
         session.held.set(messageId, { number, session: this.sessionName });
       }
       this.drop();
       return;
     }
-    const refused = this.#refuses(packet);
+    const refusedWith = isVersion5 && packet.qos > 0 ? refusal(this.fates, number) : undefined;
+    const reason = refusedWith === undefined ? {} : { reasonCode: refusedWith };
     if (packet.qos === 0) {
       this.oracle.applied(number, 0, this.sessionName);
     } else if (packet.qos === 1) {
-      if (!refused) this.oracle.applied(number, 1, this.sessionName);
-      this.#answer('puback', { cmd: 'puback', messageId, ...(refused ? { reasonCode: 0x97 } : {}) });
+      if (refusedWith === undefined) this.oracle.applied(number, 1, this.sessionName);
+      else this.trace.count('refused in PUBACK');
+      this.#answer({ cmd: 'puback', messageId, ...reason });
+    } else if (session.held.has(messageId) || refusedWith === undefined) {
+      if (this.#hold(session, messageId, number, isVersion5)) this.#answer({ cmd: 'pubrec', messageId });
     } else {
-      const held = session.held.get(messageId);
-      if (held !== undefined && held.number !== number) {
+      this.trace.count('refused in PUBREC');
+      this.#answer({ cmd: 'pubrec', messageId, ...reason });
+    }
+  }
+
+  /** @returns false when the client is dropped for having too many open. */
+  #hold(session: BrokerSession, messageId: number, number: number, isVersion5: boolean): boolean {
+    const held = session.held.get(messageId);
+    if (held !== undefined) {
+      if (held.number !== number && !this.oracle.swallowed(number)) {
         this.oracle.violation(
           `PUBLISH ${messageId} brings message ${number}, the broker holds ${held.number} under it`,
         );
       }
-      if (held === undefined && refused) {
-        this.#answer('pubrec', { cmd: 'pubrec', messageId, reasonCode: 0x97 });
-        return;
-      }
-      if (held === undefined) {
-        const limited = this.#link?.options.protocolVersion !== 5 && this.behaviour.openQoS2Max > 0;
-        if (limited && session.held.size >= this.behaviour.openQoS2Max) {
-          this.trace.add('dropped by broker', () => `${session.held.size} open QoS 2 messages`);
-          this.drop();
-          return;
-        }
-        session.held.set(messageId, { number, session: this.sessionName });
-        if (this.behaviour.onward === 'publish') this.oracle.applied(number, 2, this.sessionName);
-      }
-      this.#answer('pubrec', { cmd: 'pubrec', messageId });
+      return true;
     }
+    const { openQoS2Max, onward } = this.character;
+    if (!isVersion5 && openQoS2Max > 0 && session.held.size >= openQoS2Max) {
+      this.trace.add('dropped by a broker above its limit', () => `${session.held.size} open QoS 2 messages`);
+      this.drop();
+      return false;
+    }
+    session.held.set(messageId, { number, session: this.sessionName });
+    if (onward === 'publish') this.oracle.applied(number, 2, this.sessionName);
+    return true;
   }
 
-  #refuses(packet: PublishPacket): boolean {
-    if (this.#link?.options.protocolVersion !== 5 || packet.qos === 0) return false;
-    return isRefused(this.behaviour.fates, messageNumber(packet.payload));
+  #takePlace(messageId: number, isVersion5: boolean): void {
+    this.#unanswered.add(messageId);
+    if (isVersion5 && this.#unanswered.size === this.character.receiveMaximum) {
+      this.trace.count('Receive Maximum reached');
+    }
   }
 
   #released(session: BrokerSession, messageId: number, link: BrokerLink): void {
     const held = session.held.get(messageId);
+    const isRepeated = this.#unanswered.has(messageId) || session.completed.has(`${this.clientStateLost} ${messageId}`);
+    const isClearing = !isRepeated && held?.session !== this.sessionName;
+    if (isClearing && held === undefined && this.character.refusesClearing) {
+      this.trace.add('clearing refused', () => String(messageId));
+      this.drop();
+      return;
+    }
+    if (isClearing) this.trace.count('identifier cleared');
     session.held.delete(messageId);
-    if (held !== undefined && this.behaviour.onward === 'pubrel') {
+    session.completed.add(`${this.clientStateLost} ${messageId}`);
+    if (held !== undefined && this.character.onward === 'pubrel') {
       this.oracle.applied(held.number, 2, held.session);
     }
     const unknown = held === undefined && link.options.protocolVersion === 5;
-    this.#answer('pubcomp', { cmd: 'pubcomp', messageId, ...(unknown ? { reasonCode: 0x92 } : {}) });
+    this.#answer({ cmd: 'pubcomp', messageId, ...(unknown ? { reasonCode: IDENTIFIER_NOT_FOUND } : {}) });
   }
 
   #acknowledged(session: BrokerSession, messageId: number, qos: 1 | 2): void {
@@ -280,7 +307,7 @@ export class ModelBroker {
     if (qos === 1) session.inflight.delete(messageId);
     else {
       message.phase = 'released';
-      this.#answer('other', { cmd: 'pubrel', messageId });
+      this.#answer({ cmd: 'pubrel', messageId });
     }
     this.#sendQueued();
   }
@@ -291,44 +318,22 @@ export class ModelBroker {
     if (session === undefined || link === undefined) return;
     while (session.queue.length > 0) {
       const message = session.queue[0] as OutgoingMessage;
-      if (message.qos > 0 && session.inflight.size >= this.behaviour.window) return;
+      if (message.qos > 0 && session.inflight.size >= this.character.window) return;
       session.queue.shift();
       if (message.qos === 0) {
         link.toClient(publishPacket(message, undefined, false));
         continue;
       }
-      while (session.inflight.has(session.nextIdentifier)) session.nextIdentifier = (session.nextIdentifier % 40) + 1;
+      while (session.inflight.has(session.nextIdentifier))
+        session.nextIdentifier = (session.nextIdentifier % IDENTIFIERS) + 1;
       const identifier = session.nextIdentifier;
-      session.nextIdentifier = (session.nextIdentifier % 40) + 1;
+      session.nextIdentifier = (session.nextIdentifier % IDENTIFIERS) + 1;
       session.inflight.set(identifier, { ...message, phase: 'published' });
       link.toClient(publishPacket(message, identifier, false));
     }
   }
 
-  #answer(kind: AnswerKind, packet: InboundPacket): void {
-    const link = this.#link;
-    const now = this.time.now();
-    const at = Math.max(this.#answerAt.get(kind) ?? 0, now + this.random.between(0, this.behaviour.answerDelayMsMax));
-    this.#answerAt.set(kind, at);
-    this.time.after(at - now, () => {
-      if (this.#link === link) link?.toClient(packet);
-    });
+  #answer(packet: InboundPacket): void {
+    this.#answers?.give(packet);
   }
-
-  #detach(): void {
-    this.#link = undefined;
-    this.#answerAt.clear();
-  }
-}
-
-function publishPacket(message: OutgoingMessage, identifier: number | undefined, dup: boolean): PublishPacket {
-  return {
-    cmd: 'publish',
-    topic: message.topic,
-    payload: Buffer.from(`${message.number} `),
-    qos: message.qos,
-    retain: false,
-    dup,
-    ...(identifier === undefined ? {} : { messageId: identifier }),
-  };
 }

@@ -16,6 +16,8 @@ interface Outbound {
   replayable: boolean;
   /** A purge was asked for while it was not at the broker's application. */
   purgeable: boolean;
+  /** `doomed`: its session is being deleted. `void`: it was, or damage that was reported took the message. */
+  session: 'kept' | 'doomed' | 'void';
   /** The broker sessions in which the broker's application got it, each time it did. */
   applied: string[];
 }
@@ -53,6 +55,10 @@ export class Oracle {
   readonly #lastGiven = new Map<string, number>();
   #purgesAsked = 0;
   #purged = 0;
+  /** Flipped bits that were reported: what was sent may be forgotten, so that it is sent again. */
+  #isDamaged = false;
+  /** The same after a power cut, where the setting promises nothing for one. */
+  #isForgetful = false;
 
   /**
    * `wanted`: the filters that the application wants, at any time. `clears`: brokers may deliver what they hold under an
@@ -77,6 +83,7 @@ export class Oracle {
       givenUp: false,
       replayable: false,
       purgeable: false,
+      session: 'kept',
       applied: [],
     });
   }
@@ -94,6 +101,51 @@ export class Oracle {
       if (message.state === 'pending') message.state = 'failed';
       else if (!message.givenUp) this.violation(`message ${number} reported failed after it was stored`);
     });
+  }
+
+  /** The application asks for the session to be deleted: what it holds goes with it. */
+  deletes(): void {
+    for (const [number, { session }] of this.#outbound) {
+      if (session === 'kept') {
+        this.#change(number, (message) => {
+          message.session = 'doomed';
+        });
+      }
+    }
+  }
+
+  /** What became of the deletion: whole or gone. */
+  deleted(isGone: boolean): void {
+    for (const [number, { session }] of this.#outbound) {
+      if (session === 'doomed') {
+        this.#change(number, (message) => {
+          message.session = isGone ? 'void' : 'kept';
+        });
+      }
+    }
+  }
+
+  /** The store has reported that flipped bits took these messages. */
+  damaged(numbers: Iterable<number>): void {
+    this.#isDamaged = true;
+    this.#isForgetful = true;
+    this.#void(numbers);
+  }
+
+  /** A power cut, and nothing had to be synced: what was stored until now may be gone, what comes is promised again. */
+  forgets(): void {
+    this.#isForgetful = true;
+    this.#void(this.#outbound.keys());
+  }
+
+  /**
+   * The broker takes a message for the repetition of another one. @returns whether that may be: flipped bits that nothing
+   * tells from an interrupted write took the other one, and with it the knowledge that its identifier is in use; or
+   * nothing is promised of this one any more.
+   */
+  swallowed(number: number): boolean {
+    if (this.#isDamaged) this.damaged([number]);
+    return this.#of(number).session === 'void';
   }
 
   givenUp(number: number, as: GivenUp): void {
@@ -144,16 +196,23 @@ export class Oracle {
   applied(number: number, qos: QoS, session: string): void {
     this.#change(number, (message) => {
       const { givenUp, replayable } = message;
-      if (givenUp !== false && !replayable && !this.clears()) {
+      if (givenUp !== false && !replayable && !this.clears() && !this.#isForgetful) {
         this.violation(`message ${number} arrived after it was given up (${givenUp})`);
       }
       if (message.qos !== qos) this.violation(`message ${number} of QoS ${message.qos} arrived at QoS ${qos}`);
-      if (qos === 2 && message.applied.includes(session)) {
+      if (qos === 2 && message.applied.includes(session) && !this.#isForgetful) {
         this.violation(`QoS 2 message ${number} arrived twice in broker session ${session}`);
       }
-      if (qos === 0 && message.applied.length > 0) this.violation(`QoS 0 message ${number} arrived twice`);
+      if (qos === 0 && message.applied.length > 0 && !this.#isForgetful)
+        this.violation(`QoS 0 message ${number} arrived twice`);
       // A dead letter that is sent again comes later than what was published after it.
-      if (message.applied.length === 0 && qos > 0 && !message.givenUp) {
+      if (
+        message.applied.length === 0 &&
+        qos > 0 &&
+        !message.givenUp &&
+        message.session === 'kept' &&
+        !this.#isForgetful
+      ) {
         const key = `${message.topic} ${qos}`;
         const last = this.#lastApplied.get(key) ?? 0;
         if (last > number) this.violation(`message ${number} arrived after ${last} (${key})`);
@@ -177,8 +236,13 @@ export class Oracle {
     const dead = new Set(deadLetters);
     if (dead.size < deadLetters.length) this.violation(`a dead letter is there twice: ${deadLetters.join(', ')}`);
     const undelivered = [...this.#outbound].filter(
-      ([number, { state, qos, applied }]) =>
-        state === 'stored' && qos > 0 && applied.length === 0 && !dead.has(number) && !mayBeEvicted(number),
+      ([number, { state, session, qos, applied }]) =>
+        state === 'stored' &&
+        session !== 'void' &&
+        qos > 0 &&
+        applied.length === 0 &&
+        !dead.has(number) &&
+        !mayBeEvicted(number),
     );
     const missing = undelivered
       .filter(([, { givenUp, purgeable }]) => !isGone(givenUp) && !purgeable)
@@ -211,17 +275,19 @@ export class Oracle {
   }
 
   /** `to`: a process, or the subscriber of one until it is replaced. */
-  given(number: number, to: number, redelivered: boolean): void {
+  given(number: number, topic: string, to: number, redelivered: boolean): void {
     const message = this.#inbound.get(number);
     if (message === undefined) {
       this.violation(`the flow was given message ${number}, which the broker never had`);
       return;
     }
-    const { given, topic, qos } = message;
+    const { given, qos } = message;
+    if (topic !== message.topic) this.violation(`inbound message ${number} of ${message.topic} was given as ${topic}`);
     if (given.length > 0 && qos === 0) this.violation(`inbound QoS 0 message ${number} given twice`);
     if (given.length > 0 && qos === 2) {
       if (given.includes(to)) this.violation(`inbound QoS 2 message ${number} given twice to one subscriber`);
-      if (!redelivered) this.violation(`inbound QoS 2 message ${number} given twice and not marked as redelivered`);
+      if (!redelivered && !this.#isForgetful)
+        this.violation(`inbound QoS 2 message ${number} given twice and not marked as redelivered`);
     }
     if (given.length === 0 && qos > 0) {
       const key = `${topic} ${qos} ${message.session}`;
@@ -261,6 +327,14 @@ export class Oracle {
       this.violation(`inbound: ${missing.length} never given: ${missing.slice(0, 10).join(', ')}`);
   }
 
+  #void(numbers: Iterable<number>): void {
+    for (const number of numbers) {
+      this.#change(number, (message) => {
+        message.session = 'void';
+      });
+    }
+  }
+
   #of(number: number): Outbound {
     const message = this.#outbound.get(number);
     if (message === undefined) throw new Error(`message ${number} was never published`);
@@ -280,6 +354,6 @@ function isGone(givenUp: false | GivenUp): boolean {
   return givenUp === 'gone' || givenUp === 'dropped';
 }
 
-function isOwed({ state, qos, applied, givenUp, purgeable }: Outbound): boolean {
-  return state === 'stored' && qos > 0 && applied.length === 0 && !givenUp && !purgeable;
+function isOwed({ state, qos, applied, givenUp, purgeable, session }: Outbound): boolean {
+  return state === 'stored' && qos > 0 && applied.length === 0 && !givenUp && !purgeable && session === 'kept';
 }

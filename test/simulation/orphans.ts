@@ -1,12 +1,12 @@
 import type { SessionClient } from '../../src/client/session-client';
 import { SessionClient as Client } from '../../src/client/session-client';
 import { errorCode } from '../../src/errors';
-import type { Message, QoS } from '../../src/session/message';
 import type { Scheduler } from '../../src/store/scheduler';
 import type { SessionStore } from '../../src/store/session-store';
 import { adoptSession } from '../../src/transfer/adopt';
-import type { Oracle } from './oracle';
-import type { Trace } from './trace';
+import { firstNumberOf, numberedPayload } from './message-number';
+import type { Random } from './random';
+import type { Stage } from './stage';
 
 const CLIENT_ID = 'left behind';
 
@@ -29,39 +29,43 @@ export class Orphans {
   #mayExist = false;
   #busy: OrphanHost | undefined;
 
-  constructor(
-    private readonly oracle: Oracle,
-    private readonly trace: Trace,
-  ) {}
+  constructor(private readonly stage: Stage) {}
 
   get isSettled(): boolean {
     return !this.#mayExist;
   }
 
-  /** Messages for the orphan, which nobody sends. */
-  async publish(
-    host: OrphanHost,
-    messages: readonly { number: number; message: Message & { qos: QoS } }[],
-  ): Promise<void> {
+  /**
+   * Messages for the orphan, which nobody sends. On a topic of their own: they arrive in their order, but later than what
+   * was published after them.
+   */
+  async publish(host: OrphanHost, action: number, random: Random): Promise<void> {
     if (this.#isBusy(host)) return;
     this.#busy = host;
     this.#mayExist = true;
+    const { oracle, trace } = this.stage;
     const { store, scheduler } = host;
     const connection = { url: 'mqtt://nowhere:1883', protocolVersion: 4, clean: false, keepalive: 60 } as const;
     const orphan = new Client({ clientId: CLIENT_ID, store, connection, environment: { scheduler } });
-    orphan.on('storeError', (error) => this.trace.add('orphan store error', () => String(error)));
+    orphan.on('storeError', (error) => trace.note(() => `orphan: store error ${error}`));
     try {
       await orphan.open();
-      for (const { number, message } of messages) {
-        this.oracle.published(number, message.topic, message.qos);
-        orphan.publish(message).then(
+      const count = random.between(1, 20);
+      for (let index = 0; index < count; index++) {
+        const number = firstNumberOf(action) + index;
+        const qos = random.pick([1, 2] as const);
+        const topic = `orphan/${action}`;
+        const payload = numberedPayload(number, random.between(20, 300));
+        this.stage.publishedAt.set(number, scheduler.now());
+        oracle.published(number, topic, qos);
+        orphan.publish({ topic, payload, qos, retain: false }).then(
           () => host.isAlive() && this.#promised.add(number),
-          () => host.isAlive() && this.oracle.failed(number),
+          () => host.isAlive() && oracle.failed(number),
         );
       }
       await orphan.close();
     } catch (error) {
-      this.trace.add('orphan not closed', () => String(error));
+      trace.note(() => `orphan not closed: ${error}`);
     }
     if (this.#busy === host) this.#busy = undefined;
   }
@@ -71,10 +75,10 @@ export class Orphans {
     this.#busy = host;
     try {
       const { messages, duplicates } = await adoptSession(host.store, CLIENT_ID, host.client);
-      this.trace.add('adopted', () => `${messages} and ${duplicates}`);
+      this.stage.trace.note(() => `orphan adopted: ${messages} and ${duplicates}`);
       if (host.isAlive()) this.#adopted();
     } catch (error) {
-      this.trace.add('not adopted', () => String(error));
+      this.stage.trace.note(() => `not adopted: ${error}`);
       // Deleted before the process of then could say so.
       if (host.isAlive() && errorCode(error) === 'ERR_SESSION_UNKNOWN') this.#adopted();
     }
@@ -82,7 +86,7 @@ export class Orphans {
   }
 
   #adopted(): void {
-    for (const number of this.#promised) this.oracle.stored(number);
+    for (const number of this.#promised) this.stage.oracle.stored(number);
     this.#promised.clear();
     this.#mayExist = false;
   }

@@ -29,13 +29,18 @@ export class VirtualTime implements Scheduler {
     };
   }
 
-  /** A scheduler whose tasks die with a process. */
-  whileAlive(isAlive: () => boolean): Scheduler {
+  /**
+   * A process's scheduler. Its tasks die with it, and `ran` counts them; its wall clock is off by `clockOffsetMs` for as
+   * long as it lives, because a process reads the wall clock once.
+   */
+  ofProcess(isAlive: () => boolean, clockOffsetMs: number, ran: () => void): Scheduler {
     return {
-      now: () => this.#now,
+      now: () => this.#now + clockOffsetMs,
       after: (delayMs, task) =>
         this.after(delayMs, () => {
-          if (isAlive()) task();
+          if (!isAlive()) return;
+          ran();
+          task();
         }),
     };
   }

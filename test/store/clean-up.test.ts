@@ -187,7 +187,12 @@ describe('clean-up', function () {
     await writeFile(path.join(storagePath(), 'notes.txt'), 'mine');
     await writeFile(path.join(storagePath(), sessionDirectoryName('a file')), 'mine');
     await mkdir(path.join(storagePath(), 'quarantine'));
-    await mkdir(path.join(storagePath(), 'quarantine', 'mine-20200101T000000Z'));
+    await mkdir(path.join(storagePath(), 'quarantine', 'mine-20260101T000000Z'));
+    for (const name of ['notes.tmp', 'client-ids.json.bak', 'session.9.mcps.01234567.tmp']) {
+      const file = path.join(storagePath(), name);
+      await writeFile(file, 'mine');
+      await utimes(file, clock.time / 1000, clock.time / 1000);
+    }
     await mkdir(path.join(directory(), 'outside'));
     await cp(sessionPath('copied'), path.join(directory(), 'outside', 'linked'), { recursive: true });
     await symlink(path.join(directory(), 'outside', 'linked'), sessionPath('linked'));

@@ -1,8 +1,8 @@
 import * as assert from 'node:assert/strict';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { SyncLimiter } from '../../src/store/sync-limiter';
-import { ProcessDisk } from '../simulation/process-disk';
 import { MemoryDisk } from '../support/memory-disk';
+import { MountedDisk } from '../support/mounted-disk';
 import { TestClock } from './dead-letters/support';
 import { SessionUser, texts } from './session-user';
 import { factsOf, machine } from './support';
@@ -17,7 +17,7 @@ function openStore(disk: MemoryDisk): Promise<SessionStore> {
   const mountPoint = `/process-${pid}`;
   return openSessionStore({
     path: `${mountPoint}/store`,
-    fileSystem: new ProcessDisk(disk, mountPoint),
+    fileSystem: new MountedDisk(disk, mountPoint),
     scheduler: new TestClock(),
     syncLimiter: new SyncLimiter(2),
     closeWaitMs: 0,

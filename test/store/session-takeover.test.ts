@@ -1,5 +1,5 @@
 import * as assert from 'node:assert/strict';
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
 import * as path from 'node:path';
 import { nodeFileSystem } from '../../src/store/node-file-system';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
@@ -35,6 +35,15 @@ describe('a holder that was found dead but lives', () => {
     assert.deepEqual(first.events, ['lost']);
     await assert.rejects(first.checkpoint(1));
     await first.session.close().catch(() => {});
+
+    // All names are of the new epoch, so that no late rename, append or unlink of the former holder can hit one.
+    const [name = ''] = await readdir(path.join(directory(), 'sessions'));
+    const files = await readdir(path.join(directory(), 'sessions', name));
+    assert.deepEqual(
+      files.filter((file) => /^1-|\.1\.mcps$/.test(file)),
+      [],
+      files.join(),
+    );
 
     await second.append(message('c'));
     await second.checkpoint(1);

@@ -20,7 +20,7 @@ export type {
   TrafficStream,
 } from './library-process/protocol';
 
-const OPEN_TIMEOUT_MS = 30_000;
+const OPEN_TIMEOUT_MS = 120_000;
 const END_TIMEOUT_MS = 30_000;
 
 const running = new Set<ChildProcess>();

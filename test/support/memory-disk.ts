@@ -42,9 +42,19 @@ export interface DiskFault {
   partial?: number;
 }
 
+/** What a power cut did to unsynced changes. */
+export interface PowerCutLosses {
+  writesLost: number;
+  writesTorn: number;
+  /** Writes that are there although an earlier one of the same file is not. */
+  outOfOrder: number;
+  namesLost: number;
+}
+
 type Change = { position: number; bytes: Buffer } | { truncate: number };
 type NameChange = { name: string; node: Node | undefined };
 
+/** The bytes of `content` and `synced` are never changed in place, so that copies of a disk share them. */
 interface Node {
   id: bigint;
   /** What the page cache shows. */
@@ -52,6 +62,8 @@ interface Node {
   /** What is on the disk. */
   synced: Buffer;
   unsynced: Change[];
+  /** A failed sync, or a test, made `content` something else than `synced` with all of `unsynced`. */
+  diverged: boolean;
   changedAt: bigint;
 }
 
@@ -84,6 +96,9 @@ export class MemoryDisk implements FileSystem {
   bytesWritten = 0;
   /** Writes and syncs of data and names, in order, for messages: `write 1-00000001.mcpj`. */
   readonly log: string[] = [];
+
+  /** Of the power cut that left this disk behind. */
+  readonly losses: PowerCutLosses = { writesLost: 0, writesTorn: 0, outOfOrder: 0, namesLost: 0 };
 
   /** Called before each call, with its number. */
   onCall: ((call: number, operation: DiskOperation, path: string) => void | Promise<void>) | undefined;
@@ -131,15 +146,25 @@ export class MemoryDisk implements FileSystem {
 
   #cutPower(): void {
     for (const directory of this.#directories.values()) {
-      for (const changes of this.#survivors(directory.unsynced)) applyNames(directory.syncedNames, changes);
+      const survivors = this.#survivors(directory.unsynced);
+      this.losses.namesLost += directory.unsynced.length - survivors.length;
+      for (const changes of survivors) applyNames(directory.syncedNames, changes);
       directory.names = new Map(directory.syncedNames);
       directory.unsynced = [];
     }
     const nodes = new Set([...this.#directories.values()].flatMap((directory) => [...directory.names.values()]));
     for (const node of nodes) {
-      for (const change of this.#survivors(node.unsynced)) node.synced = applyChange(node.synced, this.#tear(change));
-      node.content = Buffer.from(node.synced);
+      const survivors = this.#survivors(node.unsynced);
+      this.losses.writesLost += node.unsynced.length - survivors.length;
+      this.losses.outOfOrder += survivors.filter((change, index) => change !== node.unsynced[index]).length;
+      for (const change of survivors) {
+        const kept = this.#tear(change);
+        if (kept !== change) this.losses.writesTorn += 1;
+        node.synced = applyChange(node.synced, kept);
+      }
+      node.content = node.synced;
       node.unsynced = [];
+      node.diverged = false;
     }
   }
 
@@ -152,12 +177,7 @@ export class MemoryDisk implements FileSystem {
     const cloneNode = (node: Node): Node => {
       const known = nodes.get(node);
       if (known) return known;
-      const made = {
-        ...node,
-        content: Buffer.from(node.content),
-        synced: Buffer.from(node.synced),
-        unsynced: [...node.unsynced],
-      };
+      const made = { ...node, unsynced: [...node.unsynced] };
       nodes.set(node, made);
       return made;
     };
@@ -176,14 +196,17 @@ export class MemoryDisk implements FileSystem {
 
   /** The bytes of a file, to look at or to change under the program's feet (as a bad disk does). */
   contents(file: string): Buffer {
-    return this.#node(file).content;
+    const node = this.#node(file);
+    node.content = Buffer.from(node.content);
+    node.diverged = true;
+    return node.content;
   }
 
   /** Puts a whole file on the disk, durably. */
   place(file: string, content: Buffer): void {
     const node = this.#newNode();
     node.content = Buffer.from(content);
-    node.synced = Buffer.from(content);
+    node.synced = node.content;
     const { names, syncedNames } = this.#directory(path.dirname(file), 'open');
     names.set(path.basename(file), node);
     syncedNames.set(path.basename(file), node);
@@ -241,11 +264,28 @@ export class MemoryDisk implements FileSystem {
       return;
     }
     const node = this.#node(from);
-    if (path.dirname(from) !== path.dirname(to)) throw systemError('EXDEV', 'rename', from);
+    if (path.dirname(from) !== path.dirname(to)) {
+      this.#moveDurably(from, to, node);
+      return;
+    }
     this.#change(this.#directory(path.dirname(to), 'rename'), [
       { name: path.basename(from), node: undefined },
       { name: path.basename(to), node },
     ]);
+  }
+
+  /** Into another directory: one change of two directories, and on the disk at once, as all that concerns directories here. */
+  #moveDurably(from: string, to: string, node: Node): void {
+    const source = this.#directory(path.dirname(from), 'rename');
+    const target = this.#directory(path.dirname(to), 'rename');
+    for (const [directory, file] of [[source, from] as const, [target, to] as const]) {
+      const name = path.basename(file);
+      directory.unsynced = directory.unsynced
+        .map((changes) => changes.filter((change) => change.name !== name))
+        .filter((changes) => changes.length > 0);
+      for (const names of [directory.names, directory.syncedNames]) names.delete(name);
+    }
+    for (const names of [target.names, target.syncedNames]) names.set(path.basename(to), node);
   }
 
   async link(from: string, to: string): Promise<void> {
@@ -313,9 +353,11 @@ export class MemoryDisk implements FileSystem {
         const { unsynced } = node;
         node.unsynced = [];
         if (!fault) {
-          for (const change of unsynced) node.synced = applyChange(node.synced, change);
+          if (node.diverged) for (const change of unsynced) node.synced = applyChange(node.synced, change);
+          else node.synced = node.content;
           return;
         }
+        node.diverged = true;
         for (const change of this.#survivors(unsynced)) node.synced = applyChange(node.synced, this.#tear(change));
         throw systemError(fault.code, 'fdatasync', file);
       },
@@ -393,6 +435,7 @@ export class MemoryDisk implements FileSystem {
       content: Buffer.alloc(0),
       synced: Buffer.alloc(0),
       unsynced: [],
+      diverged: false,
       changedAt: ++this.#time,
     };
   }
@@ -432,8 +475,9 @@ function applyChange(content: Buffer, change: Change): Buffer {
   }
   const end = change.position + change.bytes.length;
   if (change.bytes.length === 0) return content;
-  const grown =
-    end > content.length ? Buffer.concat([content, Buffer.alloc(end - content.length)]) : Buffer.from(content);
+  const grown = Buffer.allocUnsafe(Math.max(end, content.length));
+  content.copy(grown);
+  if (change.position > content.length) grown.fill(0, content.length, change.position);
   change.bytes.copy(grown, change.position);
   return grown;
 }

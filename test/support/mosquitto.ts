@@ -41,7 +41,7 @@ export class MosquittoError extends Error {
   readonly code = 'MOSQUITTO_NOT_STARTED';
 }
 
-const READY_TIMEOUT_MS = 10_000;
+const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
 const LOG_LINES_MAX = 2_000;
 // Of a WebSocket listener it does not say why.
@@ -127,6 +127,11 @@ export class Mosquitto {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** When it last wrote its state to disk, in milliseconds since the epoch; undefined: not yet. */
+  get savedAtMs(): number | undefined {
+    return fs.statSync(path.join(this.directory, 'mosquitto.db'), { throwIfNoEntry: false })?.mtimeMs;
   }
 
   /** Starts it and waits until it answers CONNECT. @throws MosquittoError */

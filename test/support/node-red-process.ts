@@ -6,9 +6,14 @@ import { freePort } from './ports';
 import { waitFor, within } from './wait';
 
 const projectRoot = path.resolve(__dirname, '..', '..');
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 30_000;
 const PORT_ATTEMPTS = 3;
+
+const launched = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of launched) child.kill('SIGKILL');
+});
 
 export interface NodeRedOptions {
   /** Written as the flow file. Omitted: the flow file that the user directory has stays (a restart). */
@@ -146,6 +151,8 @@ function launch(userDir: string, port: number, options: NodeRedOptions): NodeRed
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  launched.add(child);
+  child.once('exit', () => launched.delete(child));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -187,7 +194,7 @@ function launch(userDir: string, port: number, options: NodeRedOptions): NodeRed
       if (!isRunning(child)) {
         throw new Error(`Node-RED ended with exit code ${child.exitCode} instead of starting. It wrote:\n${output}`);
       }
-      return /Started flows|Waiting for missing types|Flows stopped in safe mode/.test(output);
+      return /Started flows|Flows sind gestartet|Waiting for missing types|Flows stopped in safe mode/.test(output);
     },
     async deploy(flows, type = 'full') {
       const response = await fetch(`${url}/flows`, {

@@ -149,7 +149,8 @@ export class Observer {
 
   #onPublish(packet: IPublishPacket): void {
     const { topic, qos, dup, retain, messageId } = packet;
-    const message: ObservedMessage = { topic, payload: packet.payload.toString(), qos, dup, retain };
+    const atMs = performance.now();
+    const message: ObservedMessage = { topic, payload: packet.payload.toString(), qos, dup, retain, atMs };
     if (messageId === undefined || qos === 0) {
       this.#write(message);
     } else if (qos === 1) {
@@ -158,7 +159,8 @@ export class Observer {
     } else {
       const content = `${topic}\0${message.payload}`;
       if (dup && this.#released.get(messageId) === content) this.brokerRepeats.push(message);
-      else if (!this.#received.has(messageId)) this.#write(message);
+      // A broker that was killed goes back in time and may give an identifier that is held here to another message.
+      else if (this.#received.get(messageId) !== content) this.#write(message);
       this.#received.set(messageId, content);
       this.#link.send({ cmd: 'pubrec', messageId, reasonCode: 0 });
     }

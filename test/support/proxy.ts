@@ -31,8 +31,8 @@ export interface ProxyOptions {
   checker?: RuleChecker;
   /** At most so many events are kept, the newest. Default 10,000. */
   maxEvents?: number;
-  /** Gets every event, for a log of any length. */
-  onEvent?: (event: ProxyEvent) => void;
+  /** Gets every event with its packet, for a log of any length. */
+  onEvent?: (event: ProxyEvent, packet: Packet) => void;
 }
 
 /**
@@ -262,7 +262,7 @@ export class MqttProxy {
     // Dropped in blocks: shift() on a long list is slow.
     if (this.#events.length >= max * 1.1) this.#events.splice(0, this.#events.length - max);
     this.#events.push(event);
-    this.#options.onEvent?.(event);
+    this.#options.onEvent?.(event, packet);
     this.checker.packet(connection.number, direction, packet);
   }
 }

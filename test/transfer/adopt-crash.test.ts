@@ -7,9 +7,9 @@ import type { Durability } from '../../src/store/journal/journal';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { SyncLimiter } from '../../src/store/sync-limiter';
 import { adoptSession } from '../../src/transfer/adopt';
-import { ProcessDisk } from '../simulation/process-disk';
 import { factsOf, machine } from '../store/support';
 import { MemoryDisk } from '../support/memory-disk';
+import { MountedDisk } from '../support/mounted-disk';
 import { deadLettersOf, message, offlineClient, payloadsOf, publishAll } from './support';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -57,7 +57,7 @@ async function inProcess<T>(
   try {
     const store = await openSessionStore({
       path: `${mountPoint}/store`,
-      fileSystem: new ProcessDisk(disk, mountPoint),
+      fileSystem: new MountedDisk(disk, mountPoint),
       scheduler: timers,
       durability,
       // The end of a segment is synced in every durability.

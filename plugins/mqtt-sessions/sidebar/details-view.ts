@@ -7,7 +7,7 @@ import { Graph } from './graph';
 import { SectionView } from './section-view';
 import { SECTIONS } from './sections';
 import { drainingText, factsOf, levelOf, marksOf, nameOf, stateText } from './session-texts';
-import type { Session, Text } from './types';
+import type { Session, Store, Text } from './types';
 
 export interface DetailsViewOptions {
   text: Text;
@@ -32,6 +32,7 @@ export class DetailsView {
   readonly #sections: SectionView[];
   #session: Session | undefined;
   #now = Date.now();
+  #stores: readonly Store[] = [];
 
   constructor(private readonly options: DetailsViewOptions) {
     const { text, formats } = options;
@@ -86,9 +87,10 @@ export class DetailsView {
   async update(mayWrite: boolean): Promise<boolean> {
     const asked = this.#session;
     if (asked === undefined) return true;
-    const { sessions, now } = await api.sessions({ store: asked.store, key: asked.key, limit: 1 });
+    const { sessions, now, stores } = await api.sessions({ store: asked.store, key: asked.key, limit: 1 });
     if (this.#session === undefined || this.#session.key !== asked.key) return true;
     const [session] = sessions;
+    this.#stores = stores;
     if (session === undefined) return false;
     setText(this.#notice, '');
     this.#show(session, now, mayWrite);
@@ -120,7 +122,7 @@ export class DetailsView {
     setAttribute(this.#progress, 'aria-valuenow', percent);
     this.#progressBar.style.width = `${percent}%`;
     this.#figure.hidden = !this.#graph.show(session.trend?.depths);
-    this.#showFacts(factsOf(session, text, formats, now));
+    this.#showFacts(factsOf(session, text, formats, now, this.#stores));
     this.#showActions(mayWrite ? possibleActions(session) : []);
     for (const section of this.#sections) section.show(session, mayWrite);
   }

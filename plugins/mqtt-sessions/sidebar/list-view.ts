@@ -1,5 +1,6 @@
 import { api } from './api';
 import { button, element, select, setText } from './elements';
+import { errorText } from './error-text';
 import type { Formats } from './format';
 import { rowTexts } from './session-texts';
 import type { Page, Session, Text } from './types';
@@ -53,7 +54,7 @@ export class ListView {
     this.#reverse.setAttribute('aria-pressed', 'false');
     this.#list = new VirtualList({
       label: text('sessions'),
-      texts: (session, now) => rowTexts(session, text, options.formats, now),
+      texts: (session, now) => rowTexts(session, text, options.formats, now, this.#page?.stores),
       onOpen: options.onOpen,
       onScroll: onQuery,
     });
@@ -82,7 +83,11 @@ export class ListView {
     });
     this.#page = page;
     this.#actions.hidden = !mayWrite || page.stores.length === 0;
-    this.#showNotices(page.stores.flatMap(({ error }) => (error === undefined ? [] : [error.message])));
+    this.#showNotices(
+      page.stores.flatMap(({ error }) =>
+        error === undefined ? [] : [errorText(error.code, error.message, this.options.text)],
+      ),
+    );
     this.#showSummary(page);
     this.#list.element.hidden = page.matching === 0;
     this.#list.show(page);

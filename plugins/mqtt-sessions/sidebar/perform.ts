@@ -4,7 +4,7 @@ import { ask, checkbox, labelled, notify } from './dialog';
 import { select } from './elements';
 import { failureText } from './failure-text';
 import type { Formats } from './format';
-import { nameOf } from './session-texts';
+import { nameOf, storeName } from './session-texts';
 import { exportDialog, importDialog } from './transfers';
 import type { Page, Session, Text } from './types';
 
@@ -36,15 +36,15 @@ export async function importInto({ stores }: Page, { text, formats }: ActionCont
 export async function cleanUpStore({ stores }: Page, { text, formats }: ActionContext): Promise<void> {
   await reported(text, async () => {
     const expired = await Promise.all(stores.map(({ id }) => api.sessions({ store: id, state: 'expired', limit: 1 })));
-    const losses = stores.map(({ id, name, path }, index) => {
+    const losses = stores.map((store, index) => {
       const { matching = 0, messages = 0, messageBytes = 0 } = expired[index] ?? {};
       const values = {
-        store: name === '' ? path : name,
+        store: storeName(store),
         count: formats.count(matching),
         messages: formats.count(messages),
         bytes: formats.bytes(messageBytes),
       };
-      return [id, text('cleanup.store', values)] as const;
+      return [store.id, text('cleanup.store', values)] as const;
     });
     const store = select(text('store'), losses);
     const isAgreed = await ask({

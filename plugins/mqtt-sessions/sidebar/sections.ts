@@ -1,5 +1,6 @@
 import { api } from './api';
 import { element } from './elements';
+import { errorText } from './error-text';
 import type { Formats } from './format';
 import type { FailedMessage, MessagePreview, Session, Text } from './types';
 
@@ -70,9 +71,11 @@ export const SECTIONS: readonly Section[] = [
     key: 'errors',
     needsWrite: false,
     isFor: ({ error, connectionError }) => error !== undefined || connectionError !== undefined,
-    load: async ({ error, connectionError }) => [
+    load: async ({ error, connectionError }, { text }) => [
       list(
-        [error, connectionError].flatMap((one) => (one === undefined ? [] : [item(one.message, [one.code], 'bad')])),
+        [error, connectionError].flatMap((one) =>
+          one === undefined ? [] : [item(errorText(one.code, one.message, text), [one.code], 'bad')],
+        ),
       ),
     ],
   },

@@ -1,6 +1,6 @@
 import { type Draining, drainingOf } from './draining';
 import type { Formats } from './format';
-import type { Session, Text } from './types';
+import type { Session, Store, Text } from './types';
 
 /** What stands on an icon's place and colour: whether somebody must look after it. */
 export type Level = 'good' | 'idle' | 'wait' | 'bad';
@@ -21,8 +21,28 @@ export interface RowTexts {
 /** A limit is worth showing from here on. */
 const SHARE_SHOWN = 0.01;
 
-/** The texts of a session in the list; times are told relative to `now`. */
-export function rowTexts(session: Session, text: Text, formats: Formats, now: number): RowTexts {
+/** What a store is called: its name, or where it is. */
+export function storeName({ name, path }: Store): string {
+  return name === '' ? path : name;
+}
+
+/** The store of a session; undefined where it is not known. */
+function storeOf({ store }: Session, stores: readonly Store[]): Store | undefined {
+  return stores.find(({ id }) => id === store);
+}
+
+/**
+ * The texts of a session in the list; times are told relative to `now`. The store is named where there are several: two
+ * sessions may have the same client id.
+ */
+export function rowTexts(
+  session: Session,
+  text: Text,
+  formats: Formats,
+  now: number,
+  stores: readonly Store[] = [],
+): RowTexts {
+  const store = stores.length > 1 ? storeOf(session, stores) : undefined;
   const draining = drainingOf(session);
   return {
     name: nameOf(session, text),
@@ -30,6 +50,7 @@ export function rowTexts(session: Session, text: Text, formats: Formats, now: nu
     state: [
       draining === undefined ? stateText(session, text, formats, now) : drainingText(draining, text, formats),
       ...(session.broker === '' ? [] : [session.broker]),
+      ...(store === undefined ? [] : [storeName(store)]),
     ].join(' · '),
     holds: holdsText(session, text, formats, now),
     marks: marksOf(session, text, formats),
@@ -97,7 +118,14 @@ export function marksOf(session: Session, text: Text, formats: Formats): string[
 }
 
 /** All that is known of a session besides lists: labels and values. */
-export function factsOf(session: Session, text: Text, formats: Formats, now: number): [label: string, value: string][] {
+export function factsOf(
+  session: Session,
+  text: Text,
+  formats: Formats,
+  now: number,
+  stores: readonly Store[] = [],
+): [label: string, value: string][] {
+  const store = storeOf(session, stores);
   const { deadLetters, expiryInterval, expiresAt, oldestEnqueuedAt, trend, maxBytes, nextAttemptAt } = session;
   const label = (key: string) => text(`fact.${key}`);
   const facts: [string, string][] = [
@@ -126,6 +154,7 @@ export function factsOf(session: Session, text: Text, formats: Formats, now: num
     [label('files'), formats.bytes(session.fileBytes)],
     [label('created'), session.createdAt === 0 ? text('unknown') : formats.time(session.createdAt)],
   ];
+  if (store !== undefined) facts.splice(-2, 0, [text('store'), storeName(store)]);
   if (nextAttemptAt > 0)
     facts.splice(1, 0, [label('next-attempt'), text('in', { time: formats.duration(nextAttemptAt - now) })]);
   if (trend !== undefined && trend.fallingPerSecond > 0) {

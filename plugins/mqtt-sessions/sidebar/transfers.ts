@@ -2,6 +2,7 @@ import { api } from './api';
 import { ask, checkbox, labelled, notify } from './dialog';
 import { element, select } from './elements';
 import type { Formats } from './format';
+import { storeName } from './session-texts';
 import type { Page, Session, Text } from './types';
 
 /** Asks for the format and downloads the file. @returns whether it was. @throws EndpointError. */
@@ -40,7 +41,7 @@ export async function importDialog(
   const file = element('input', { type: 'file', accept: '.jsonl,.mcps,.json,application/x-ndjson' });
   const store = select(
     text('store'),
-    stores.map(({ id, name, path }) => [id, name === '' ? path : name]),
+    stores.map((store) => [store.id, storeName(store)]),
   );
   const replace = checkbox(text('import.replace'));
   const lost =

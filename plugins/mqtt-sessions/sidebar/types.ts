@@ -14,7 +14,7 @@ export interface Store {
   id: string;
   name: string;
   path: string;
-  error?: { message: string };
+  error?: { code: string; message: string };
 }
 
 export interface Page {

@@ -132,8 +132,22 @@ async function checkRecords(session: StoredSession<SessionRecord>, findings: Fin
 
 async function checkDeadLetters(session: StoredSession<SessionRecord>, findings: Finding[]): Promise<number> {
   const deadLetters = await session.deadLetters();
-  if (deadLetters === undefined) return 0;
+  const { deadLetters: expected } = session.snapshot;
+  if (deadLetters === undefined) {
+    if (expected !== undefined && expected.count > 0) {
+      findings.push(
+        damage('dead-letters', `The file of ${expected.count} dead letters in ${session.directory} is missing.`),
+      );
+    }
+    return 0;
+  }
   try {
+    if (expected !== undefined && deadLetters.reached < expected.nextId) {
+      const ids = `${deadLetters.reached} to ${expected.nextId - 1}`;
+      findings.push(
+        damage('dead-letters', `The end of ${deadLetters.path} is missing: dead letters ${ids} may be lost.`),
+      );
+    }
     findings.push(...deadLetters.notices.map((notice) => findingOf('dead-letters', notice)));
     let count = 0;
     for await (const letter of deadLetters.records()) {

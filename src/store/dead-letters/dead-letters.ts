@@ -1,6 +1,7 @@
 import type { DeadLetterFile } from '../../client/ports';
 import { errorCode, SessionError } from '../../errors';
 
+import type { SnapshotDeadLetters } from '../../mcps/v2';
 import type { RecordCodec } from '../../session/state';
 import type { Scheduler } from '../scheduler';
 import { FailedEntries, type FailedLimits } from './failed-entries';
@@ -107,6 +108,11 @@ export class DeadLetters<R> implements DeadLetterFile<R> {
   /** See `DeadLetterFile.statistics`. */
   statistics(): { count: number; bytes: number; evicted: number } {
     return { count: this.#file.entries.size, bytes: this.#file.bytes, evicted: this.#entries.evicted };
+  }
+
+  /** What a snapshot says of them: while they have not been read, what the last one said. Undefined: not known. */
+  get mark(): SnapshotDeadLetters | undefined {
+    return this.#file.mark ?? this.#options.expected;
   }
 
   /** Removes what is too old, and what the bound leaves no room for. Resolves to how many. */

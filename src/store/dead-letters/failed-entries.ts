@@ -87,7 +87,10 @@ export class FailedEntries {
     return evicted;
   }
 
-  /** Removes what is too old at `now`, and what the bound leaves no room for. Resolves to how many. */
+  /**
+   * Removes what is too old at `now`, and what the bound leaves no room for; and bytes that are no entry. Resolves to how
+   * many entries went.
+   */
   async tidy(now: number): Promise<number> {
     const { ageMsMax, bytesMax } = this.limits;
     const { entries } = this.file;
@@ -98,7 +101,17 @@ export class FailedEntries {
     if (this.file.end > bytesMax && this.file.entries.size > 1) {
       count += await this.#rewrite([...this.file.entries.values()], [], true);
     }
+    if (this.file.hasWaste) await this.#clear();
     return count;
+  }
+
+  async #clear(): Promise<void> {
+    try {
+      await this.file.rewrite([...this.file.entries.values()], []);
+    } catch (error) {
+      // What is there can be used all the same.
+      if (!isNoSpace(error)) throw error;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as path from 'node:path';
+import type { SnapshotDeadLetters } from '../../mcps/v2';
 import type { FileSystem, OpenFile } from '../file-system';
 import { ifExists, TEMPORARY_SUFFIX, writeFully } from '../files';
 import type { JournalNotice } from '../journal/types';
@@ -29,6 +30,8 @@ export interface FailedFileOptions {
    * what it wrote may not be on the disk; so the file is made anew before it is written to.
    */
   closedInOrder: boolean;
+  /** What the snapshot says that there was; absent: it does not say. */
+  expected?: SnapshotDeadLetters | undefined;
   /** Rejects when the session was taken over. */
   verifyHolder: () => Promise<void>;
   /** Copies a damaged file to where it is kept for inspection. */
@@ -54,9 +57,13 @@ export class FailedFile {
   bytes = 0;
   /** Where the next batch goes; 0: there is no file. */
   end = 0;
+  /** There are bytes in it that count for nothing. Left there, every later opening takes them for new damage. */
+  hasWaste = false;
   readonly #options: FailedFileOptions;
   #file: OpenFile | undefined;
   #isLoaded = false;
+  /** At least once: what the snapshot said is old since. */
+  #wasLoaded = false;
   /** Not to be appended to: others may have it open, or there may be bytes in it that count for nothing. */
   #mustRewrite: boolean;
 
@@ -64,6 +71,12 @@ export class FailedFile {
     this.#options = options;
     this.#mustRewrite = !options.closedInOrder;
     this.path = path.join(options.directory, FAILED_NAME);
+    this.nextId = Math.max(1, options.expected?.nextId ?? 1);
+  }
+
+  /** For a snapshot; undefined: the file has not been read. */
+  get mark(): SnapshotDeadLetters | undefined {
+    return this.#wasLoaded ? { nextId: this.nextId, count: this.entries.size } : undefined;
   }
 
   /** Nothing may be answered from the entries before they are on the disk in a file that only we write. */
@@ -77,8 +90,9 @@ export class FailedFile {
     this.byKey = new Map();
     this.bytes = 0;
     this.end = 0;
-    this.#isLoaded = true;
+    this.#isLoaded = this.#wasLoaded = true;
     this.#mustRewrite = false;
+    this.hasWaste = false;
   }
 
   /** Reads the file if that has not been done. @throws SessionError `ERR_SESSION_VERSION`, `ERR_SESSION_LOST`; the system's error. */
@@ -87,6 +101,7 @@ export class FailedFile {
     const { fileSystem, key, verifyHolder } = this.#options;
     const file = await ifExists(fileSystem.open(this.path, 'write'));
     if (file === undefined) {
+      this.#judgeMissing();
       this.beginEmpty();
       return;
     }
@@ -98,11 +113,12 @@ export class FailedFile {
       this.entries = new Map(scanned.entries.map((entry) => [entry.id, entry]));
       this.byKey = new Map(scanned.entries.map((entry) => [entry.key, entry]));
       this.bytes = scanned.entries.reduce((sum, { size }) => sum + size, 0);
-      this.nextId = scanned.nextId;
+      this.nextId = Math.max(this.nextId, scanned.nextId);
       this.end = scanned.size;
+      this.hasWaste = isDamaged;
       this.#mustRewrite ||= isDamaged;
       this.#file = file;
-      this.#isLoaded = true;
+      this.#isLoaded = this.#wasLoaded = true;
     } catch (error) {
       await file.close();
       throw error;
@@ -155,8 +171,9 @@ export class FailedFile {
       await fileSystem.syncDirectory(directory);
       await verifyHolder();
       this.#file = file;
-      this.#isLoaded = true;
+      this.#isLoaded = this.#wasLoaded = true;
       this.#mustRewrite = false;
+      this.hasWaste = false;
       this.entries = new Map(moved.map((entry) => [entry.id, entry]));
       this.byKey = new Map(moved.map((entry) => [entry.key, entry]));
       this.bytes = length - HEADER_BYTES - (position - freshStart);
@@ -285,15 +302,26 @@ export class FailedFile {
     await file?.close();
   }
 
+  /** It was written and is gone; told once, because the next snapshot knows of none. */
+  #judgeMissing(): void {
+    const { expected, notice } = this.#options;
+    if (expected === undefined || expected.count === 0 || this.#wasLoaded) return;
+    const text = `The dead letters in ${this.path} are lost: the file, in which there were ${expected.count}, is missing.`;
+    notice({ level: 'error', text });
+  }
+
   /** Tells a torn tail, which is normal, from damage, and reports both. Resolves to whether bytes have to go. */
-  async #judge({ header, gaps, size, durable, entries }: Scanned): Promise<boolean> {
-    const { key, quarantine, notice } = this.#options;
+  async #judge({ header, gaps, size, durable, entries, reached }: Scanned): Promise<boolean> {
+    const { key, quarantine, notice, expected } = this.#options;
     const damaged = gaps.filter(({ start }) => start < durable || !this.#mustRewrite);
     let reason: string | undefined;
     if (header === undefined) reason = 'its header is not valid';
     else if (!header.uid.equals(key.uid)) reason = 'it belongs to another session';
     else if (header.length > size) reason = `it has ${size} bytes, but was made with ${header.length}`;
     else if (damaged.length > 0) reason = describeGaps(damaged, entries);
+    else if (expected !== undefined && !this.#wasLoaded && reached < expected.nextId) {
+      reason = `its end is missing, entries with ids ${reached} to ${expected.nextId - 1} may be lost`;
+    }
     if (reason !== undefined) {
       // Before anything of it is replaced.
       await quarantine(this.path, reason);

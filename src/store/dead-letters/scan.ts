@@ -40,6 +40,8 @@ export interface Scanned {
   /** In the order of their ids, without those that were removed. */
   entries: Entry[];
   nextId: number;
+  /** Entries up to below this id are, or were, in the file. A batch may speak of more, of which nothing is there. */
+  reached: number;
   /** Bytes that are no valid record. */
   gaps: Gap[];
   /** What is before it was on the disk before what is behind it was written. */
@@ -101,6 +103,7 @@ export async function scanDeadLetters(file: OpenFile, key: DeadLetterKey, path: 
     size: window.size,
     entries: [...entries.values()],
     nextId: Math.max(nextId, lastId + 1),
+    reached: Math.max(header && isOurs ? header.nextId : 1, lastId + 1),
     gaps,
     durable,
   };

@@ -51,6 +51,11 @@ export class StoredDeadLetters<R> {
     return this.scanned.entries.length;
   }
 
+  /** See `Scanned.reached`. */
+  get reached(): number {
+    return this.scanned.reached;
+  }
+
   /** What is wrong with the file itself. An interrupted write at its end is in order after a kill. */
   get notices(): JournalNotice[] {
     const { header, gaps, durable, size } = this.scanned;

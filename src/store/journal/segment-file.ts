@@ -3,6 +3,7 @@ import { errorCode } from '../../errors';
 import type { FileSystem, OpenFile } from '../file-system';
 import type { SyncLimiter } from '../sync-limiter';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './format';
+import type { ImmediateWrites } from './immediate-writes';
 
 /** What the journal did to the disk since it was opened. */
 export class JournalCounters {
@@ -58,9 +59,12 @@ export class SegmentFile {
     await this.#disk.fileSystem.syncDirectory(path.dirname(this.path));
   }
 
-  /** Writes the first `length` bytes of `bytes` at `position`. What is behind `end` afterwards does not count. */
-  async write(bytes: Buffer, length: number, position: number): Promise<void> {
-    await this.#writeFully(bytes, length, position);
+  /**
+   * Writes the first `length` bytes of `bytes` at `position`. What is behind `end` afterwards does not count. Made on this
+   * thread where `immediate` allows it.
+   */
+  async write(bytes: Buffer, length: number, position: number, immediate?: ImmediateWrites): Promise<void> {
+    await this.#writeFully(bytes, length, position, immediate);
   }
 
   async sync(): Promise<void> {
@@ -84,15 +88,30 @@ export class SegmentFile {
   }
 
   /** `fs.write` on a full disk returns no error and fewer bytes; only the next call says ENOSPC. */
-  async #writeFully(bytes: Buffer, length: number, position: number): Promise<void> {
+  async #writeFully(bytes: Buffer, length: number, position: number, immediate?: ImmediateWrites): Promise<void> {
     let written = 0;
     while (written < length) {
-      const count = await this.#file.write(bytes, written, length - written, position + written);
+      const count =
+        this.#writeNow(bytes, written, length - written, position + written, immediate) ??
+        (await this.#file.write(bytes, written, length - written, position + written));
       if (count === 0) throw noSpace(this.path);
       this.#disk.counters.writes++;
       this.#disk.counters.bytesWritten += count;
       written += count;
     }
+  }
+
+  /** @returns how many bytes were written; undefined: not this way. */
+  #writeNow(
+    bytes: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    immediate: ImmediateWrites | undefined,
+  ): number | undefined {
+    const file = this.#file;
+    if (immediate === undefined || file.writeNow === undefined || !immediate.allows(length)) return undefined;
+    return immediate.run(() => file.writeNow?.(bytes, offset, length, position) ?? 0);
   }
 }
 

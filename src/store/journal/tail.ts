@@ -2,6 +2,7 @@ import type { Scheduler } from '../scheduler';
 import { type Batch, BufferPool } from './batch';
 import { type JournalKey, SEGMENT_HEADER_BYTES, writeBatchHeader } from './format';
 import type { HolderCheck } from './holder-check';
+import type { ImmediateWrites } from './immediate-writes';
 import { NextSegment } from './next-segment';
 import type { Reserve } from './reserve';
 import { isNoSpace, type SegmentDisk, SegmentFile } from './segment-file';
@@ -17,6 +18,8 @@ export interface TailOptions {
   table: SegmentTable;
   reserve: Reserve;
   holder: HolderCheck;
+  /** For where a record counts before it is synced. */
+  immediate?: ImmediateWrites;
   /** Every record up to here has been reported. */
   reported: () => number;
   /** A segment has ended. */
@@ -174,7 +177,7 @@ export class JournalTail<R> {
     for (const batch of batches) {
       writeBatchHeader(this.#options.key, batch.buffer, batch.length, this.#synced, position, batch.attempt);
       this.#attemptWritten = batch.attempt;
-      await segment.write(batch.buffer, batch.length, position);
+      await segment.write(batch.buffer, batch.length, position, this.#options.immediate);
       position += batch.length;
     }
     segment.end = position;

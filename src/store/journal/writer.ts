@@ -5,6 +5,7 @@ import type { Scheduler } from '../scheduler';
 import { BATCH_BYTES_MAX, Batch } from './batch';
 import { type JournalKey, SEGMENT_HEADER_BYTES } from './format';
 import { HolderCheck, HolderLost } from './holder-check';
+import { ImmediateWrites } from './immediate-writes';
 import type { Reserve } from './reserve';
 import type { SegmentDisk, SegmentFile } from './segment-file';
 import type { SegmentTable } from './segment-table';
@@ -69,7 +70,11 @@ export class JournalWriter<R> {
   #queue: Batch<R>[] = [];
   #reported: number;
 
+  /** Every record up to here may be reported durable. */
+  #committed: number;
   #running: Promise<void> | undefined;
+  /** Why the session is not ours any more. */
+  #lost: Error | undefined;
   /** Cancels the pause after a failure. */
   #cancelPause: (() => void) | undefined;
   #cancelInterval: (() => void) | undefined;
@@ -82,10 +87,12 @@ export class JournalWriter<R> {
     this.#batchBytesMax = Math.min(BATCH_BYTES_MAX, options.segmentBytes - SEGMENT_HEADER_BYTES);
     this.#nextSequence = options.nextSequence;
     this.#reported = options.nextSequence - 1;
+    this.#committed = this.#reported;
     this.#holder = new HolderCheck(options.verifyHolder, options.scheduler);
     const tailOptions = {
       ...options,
       holder: this.#holder,
+      ...(options.durability === 'always' ? {} : { immediate: new ImmediateWrites(options.scheduler) }),
       reported: () => this.#reported,
       ended: () => options.events().checkpointDue(),
     };
@@ -127,7 +134,7 @@ export class JournalWriter<R> {
   /** Resolves when all records up to `sequence` are synced, whatever the durability. Rejects when writing fails. */
   synced(sequence: number): Promise<void> {
     if (sequence <= this.#tail.synced) return Promise.resolve();
-    if (this.#status === 'closed' || this.#status === 'lost') return Promise.reject(closedError());
+    if (this.#status === 'closed' || this.#status === 'lost') return Promise.reject(this.#lost ?? closedError());
     if (sequence >= this.#nextSequence) {
       return Promise.reject(
         new RangeError(`Record ${sequence} is not in the journal, which ends before ${this.#nextSequence}`),
@@ -160,7 +167,7 @@ export class JournalWriter<R> {
     this.#tail.forget();
     this.#endPause();
     this.#endInterval();
-    this.#rejectWaiters(closedError());
+    this.#rejectWaiters(this.#lost ?? closedError());
     await this.#tail.close();
   }
 
@@ -193,32 +200,61 @@ export class JournalWriter<R> {
 
   async #run(): Promise<void> {
     try {
-      while (this.#hasWork()) await this.#commitGroup();
+      while (this.#hasWork()) {
+        await this.#commitGroup();
+        // It is told now where no write is to come, and where the next one may have to wait for a new segment.
+        if (!this.#hasWork() || this.#tail.isAbandoned || !this.#hasRoom()) this.#report();
+      }
     } catch (error) {
       const lost = error instanceof Error ? error : new Error(String(error));
+      this.#lost = lost;
       await this.#release('lost').catch(() => undefined);
       this.#options.events().lost(lost);
     }
   }
 
-  /** One group commit. Throws only when the session is lost. */
+  /**
+   * One group commit. What it makes durable is reported when the sync of the next group is under way, or by `#run` when
+   * there is none: so the disk works while those who waited go on. Throws only when the session is lost.
+   */
   async #commitGroup(): Promise<void> {
     let group: Batch<R>[] = [];
+    let confirmed: Promise<void>;
     try {
       if (this.#tail.isAbandoned) await this.#tail.repair();
       await this.#makeRoom();
       group = this.#takeGroup();
       if (group.length > 0) await this.#tail.write(group);
-      group = [];
-      if (this.#syncIsDue()) await this.#tail.sync();
-      else await this.#holder.verify(VERIFY_INTERVAL_MS);
+      confirmed = this.#syncIsDue() ? this.#tail.sync() : this.#holder.verify(VERIFY_INTERVAL_MS);
     } catch (error) {
-      if (error instanceof HolderLost) throw error.cause;
-      this.#fail(error instanceof Error ? error : new Error(String(error)), group);
+      this.#groupFailed(error, group);
       return;
     }
-    this.#report();
+    const failure = confirmed.then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    try {
+      this.#report();
+    } catch (error) {
+      // No error of the disk: what is being synced would be handed back, and be there all the same.
+      await failure;
+      throw error;
+    }
+    const failed = await failure;
+    if (failed !== undefined) {
+      this.#groupFailed(failed.error, []);
+      return;
+    }
+    this.#commit();
     if (this.#tail.end * 2 > this.#options.segmentBytes) this.#tail.prepareNext();
+  }
+
+  /** Tells what was durable before, then what is not. `group`: taken, but not written. @throws when the session is lost. */
+  #groupFailed(error: unknown, group: readonly Batch<R>[]): void {
+    this.#report();
+    if (error instanceof HolderLost) throw error.cause;
+    this.#fail(error instanceof Error ? error : new Error(String(error)), group);
   }
 
   /** Takes what waits, as far as it fits into the segment. */
@@ -234,27 +270,30 @@ export class JournalWriter<R> {
     return this.#queue.splice(0, count);
   }
 
-  #fits(bytes: number): boolean {
+  /** Whether the next batch fits into the segment. */
+  #hasRoom(): boolean {
     const { end } = this.#tail;
+    const bytes = this.#queue[0]?.length ?? 0;
     return end + bytes <= this.#options.segmentBytes || end === SEGMENT_HEADER_BYTES;
   }
 
   /** Rotates when the next batch does not fit: the old segment synced, then on to the one that was made ahead. */
   async #makeRoom(): Promise<void> {
     const first = this.#queue[0];
-    if (first === undefined || this.#fits(first.length)) return;
+    if (first === undefined || this.#hasRoom()) return;
     if (this.#tail.unsynced.length > 0) {
       await this.#tail.sync();
+      this.#commit();
       this.#report();
     }
     await this.#tail.rotate(first.first);
   }
 
-  /** Tells what is durable now, in the sense of the setting. */
-  #report(): void {
+  /** What is written now is durable, in the sense of the setting. */
+  #commit(): void {
     this.failure = undefined;
-    const { table, durability, events } = this.#options;
-    const { written: last, unsynced, pool, end } = this.#tail;
+    const { table, durability } = this.#options;
+    const { written, unsynced, pool, end } = this.#tail;
     if (table.active) table.active.length = end;
     if (unsynced.length === 0) this.#endInterval();
     else if (durability === 'interval') this.#armInterval();
@@ -263,10 +302,15 @@ export class JournalWriter<R> {
       if (batch === undefined || batch.records.length === 0) break;
       batch.settle(pool);
     }
+    this.#committed = written;
+  }
+
+  /** Tells what is durable. */
+  #report(): void {
     this.#resolveWaiters();
-    if (last <= this.#reported) return;
-    this.#reported = last;
-    events().durable(last);
+    if (this.#committed <= this.#reported) return;
+    this.#reported = this.#committed;
+    this.#options.events().durable(this.#reported);
   }
 
   #armInterval(): void {

@@ -12,6 +12,23 @@ export interface FlowOptions {
   receivedFile: string;
   /** Messages per second on each outbound stream while the process has TRAFFIC=1 in its environment. */
   perSecond: number;
+  /** Default {@link STREAMS}. */
+  streams?: readonly FlowStream[];
+  /** `core`: Node-RED's own MQTT nodes. Default `persistent`: those of this package. */
+  nodes?: 'persistent' | 'core';
+  /** Seconds. Default 60. */
+  keepalive?: number;
+  /** Gets a line for each message that is given to an out node. */
+  handedFile?: string;
+  /** When this file appears it is taken away, and the next message on each topic has as many bytes as it says. */
+  largeFile?: string;
+}
+
+interface FlowStream {
+  clientId: string;
+  qos: 0 | 1 | 2;
+  out: string;
+  in: string;
 }
 
 export type FlowNode = { id: string; type: string } & Record<string, unknown>;
@@ -22,25 +39,55 @@ export type FlowNode = { id: string; type: string } & Record<string, unknown>;
  * Environment of the process: GENERATION and FIRST (number of its first message) and TRAFFIC (1: publish).
  */
 export function crashFlow(options: FlowOptions): FlowNode[] {
+  const { nodes = 'persistent', keepalive = 60 } = options;
+  const makeBroker = nodes === 'core' ? coreBrokerNode : brokerNode;
   return [
     { id: 'tab', type: 'tab', label: 'crash', disabled: false, info: '' },
-    {
-      id: 'session-store',
-      type: 'mqtt-session-store',
-      name: '',
-      path: options.storePath,
-      expiry: '0',
-      cleanupInterval: '3600',
-      durability: 'always',
-      maxSize: 1_073_741_824,
-      whenFull: 'reject',
-      keepFailed: '30',
-    },
-    ...CLIENTS.map(({ clientId, protocolVersion }) => brokerNode(clientId, protocolVersion, options.brokerPort)),
+    ...(nodes === 'core' ? [] : [storeNode(options.storePath)]),
+    ...CLIENTS.map(({ clientId, protocolVersion }) => ({
+      ...makeBroker(clientId, protocolVersion, options.brokerPort),
+      keepalive: String(keepalive),
+    })),
     ...outboundNodes(options),
     ...inboundNodes(options),
     ...errorNodes(),
   ];
+}
+
+function storeNode(path: string): FlowNode {
+  return {
+    id: 'session-store',
+    type: 'mqtt-session-store',
+    name: '',
+    path,
+    expiry: '0',
+    cleanupInterval: '3600',
+    durability: 'always',
+    maxSize: 1_073_741_824,
+    whenFull: 'reject',
+    keepFailed: '30',
+  };
+}
+
+/** Node-RED's own, with a session that the broker keeps. */
+function coreBrokerNode(clientId: string, protocolVersion: 4 | 5, port: number): FlowNode {
+  return {
+    id: `broker-${clientId}`,
+    type: 'mqtt-broker',
+    name: '',
+    broker: '127.0.0.1',
+    port: String(port),
+    clientid: clientId,
+    autoConnect: true,
+    usetls: false,
+    protocolVersion: String(protocolVersion),
+    cleansession: false,
+    autoUnsubscribe: true,
+    sessionExpiry: protocolVersion === 5 ? '4294967295' : '',
+    birthTopic: '',
+    closeTopic: '',
+    willTopic: '',
+  };
 }
 
 export function brokerNode(clientId: string, protocolVersion: 4 | 5, port: number): FlowNode {
@@ -69,25 +116,37 @@ export function brokerNode(clientId: string, protocolVersion: 4 | 5, port: numbe
 }
 
 /** A timer, a function that numbers the messages, an out node for each stream, and a Complete node on all of these. */
-function outboundNodes({ perSecond, doneFile }: FlowOptions): FlowNode[] {
+function outboundNodes(options: FlowOptions): FlowNode[] {
+  const { perSecond, doneFile, handedFile, largeFile, nodes = 'persistent', streams = STREAMS } = options;
+  const large = `
+if (fs.existsSync(${JSON.stringify(largeFile)})) {
+  global.set('bytes', Number(fs.readFileSync(${JSON.stringify(largeFile)}, 'utf8')));
+  fs.rmSync(${JSON.stringify(largeFile)});
+}`;
+  const hand = `fs.appendFileSync(${JSON.stringify(handedFile)}, topics.map((topic) => topic + ' ' + sequence + '\\n').join(''));`;
   const produce = `
 if (env.get('TRAFFIC') !== '1') return;
+const topics = ${JSON.stringify(streams.map(({ out }) => out))};
+${largeFile === undefined ? '' : large}
 const count = (global.get('rest') || 0) + ${perSecond * TICK_S};
 global.set('rest', count - Math.floor(count));
 for (let index = 0; index < Math.floor(count); index++) {
   const sequence = global.get('next') || Number(env.get('FIRST'));
+  const fill = '.'.repeat(global.get('bytes') || 0);
+  global.set('bytes', 0);
   global.set('next', sequence + 1);
-  node.send(${JSON.stringify(STREAMS.map(({ out }) => out))}.map((topic) => ({
-    topic, sequence, payload: '{"stream":"' + topic + '","seq":' + sequence + '}',
+  ${handedFile === undefined ? '' : hand}
+  node.send(topics.map((topic) => ({
+    topic, sequence, payload: '{"stream":"' + topic + '","seq":' + sequence + (fill && ',"fill":"' + fill + '"') + '}',
   })));
 }`;
   const note = `fs.appendFileSync(${JSON.stringify(doneFile)}, msg.topic + ' ' + msg.sequence + '\\n');`;
   return [
     { ...inject('tick', TICK_S), wires: [['produce']] },
-    { ...functionNode('produce', produce), outputs: STREAMS.length, wires: STREAMS.map(outId).map((id) => [id]) },
-    ...STREAMS.map((stream) => ({
+    { ...functionNode('produce', produce), outputs: streams.length, wires: streams.map(outId).map((id) => [id]) },
+    ...streams.map((stream) => ({
       id: outId(stream),
-      type: 'mqtt-persistent-out',
+      type: nodes === 'core' ? 'mqtt out' : 'mqtt-persistent-out',
       ...ON_TAB,
       name: '',
       topic: '',
@@ -102,7 +161,7 @@ for (let index = 0; index < Math.floor(count); index++) {
       ...ON_TAB,
       type: 'complete',
       name: '',
-      scope: STREAMS.map(outId),
+      scope: streams.map(outId),
       uncaught: false,
       wires: [['done']],
     },
@@ -110,16 +169,16 @@ for (let index = 0; index < Math.floor(count); index++) {
   ];
 }
 
-function inboundNodes({ receivedFile }: FlowOptions): FlowNode[] {
+function inboundNodes({ receivedFile, nodes = 'persistent', streams = STREAMS }: FlowOptions): FlowNode[] {
   const note = `
 const flags = msg.qos + ' ' + (msg.dup ? 1 : 0) + ' ' + (msg.redelivered ? 1 : 0);
 const sequence = /"seq":(\\d+)/.exec(msg.payload)[1];
 fs.appendFileSync(${JSON.stringify(receivedFile)},
   env.get('GENERATION') + ' ' + msg.topic + ' ' + sequence + ' ' + flags + '\\n');`;
   return [
-    ...STREAMS.map((stream) => ({
+    ...streams.map((stream) => ({
       id: inId(stream),
-      type: 'mqtt-persistent-in',
+      type: nodes === 'core' ? 'mqtt in' : 'mqtt-persistent-in',
       ...ON_TAB,
       name: '',
       topic: stream.in,
@@ -156,11 +215,11 @@ export function reportedErrors(log: string): string[] {
     );
 }
 
-export function outId({ clientId, qos }: { clientId: string; qos: 1 | 2 }): string {
+export function outId({ clientId, qos }: { clientId: string; qos: 0 | 1 | 2 }): string {
   return `out-${clientId}-${qos}`;
 }
 
-export function inId({ clientId, qos }: { clientId: string; qos: 1 | 2 }): string {
+export function inId({ clientId, qos }: { clientId: string; qos: 0 | 1 | 2 }): string {
   return `in-${clientId}-${qos}`;
 }
 

@@ -59,25 +59,32 @@ class LineFile {
  * A report that the kill prevented is missing here, which only means that nothing is known.
  */
 export class Ledger {
+  /** Line: `<topic> <number>`, for each message that was given to be published. Not all tests write it. */
+  readonly handedFile: string;
   /** Line: `<topic> <number>`. */
   readonly doneFile: string;
   /** Line: `<generation> <topic> <number> <QoS> <DUP> <redelivered>`. */
   readonly receivedFile: string;
+  readonly handed: MessageKey[] = [];
   /** Reported done, in order. */
   readonly done: MessageKey[] = [];
   readonly received: HandOver[] = [];
+  readonly #handedLines: LineFile;
   readonly #doneLines: LineFile;
   readonly #receivedLines: LineFile;
 
   constructor(directory: string) {
+    this.handedFile = `${directory}/handed.log`;
     this.doneFile = `${directory}/done.log`;
     this.receivedFile = `${directory}/received.log`;
+    this.#handedLines = new LineFile(this.handedFile);
     this.#doneLines = new LineFile(this.doneFile);
     this.#receivedLines = new LineFile(this.receivedFile);
   }
 
   /** Takes in what was written since the last call. */
   refresh(): this {
+    for (const line of this.#handedLines.readNew()) this.handed.push(line);
     for (const line of this.#doneLines.readNew()) this.done.push(line);
     for (const line of this.#receivedLines.readNew()) this.received.push(parseHandOver(line));
     return this;

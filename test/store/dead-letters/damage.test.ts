@@ -60,6 +60,30 @@ describe('a damaged file of dead letters', function () {
     }
   });
 
+  it('is told of once: what is no entry is gone when it was read', async () => {
+    for (const kind of ['a killed process', 'damage'] as const) {
+      const disk = new MemoryDisk();
+      const first = await openPlant(disk);
+      await keep(first.session, 'a', 'b');
+      await keep(first.session, 'c');
+      if (kind === 'damage') await first.session.close();
+      const whole = disk.contents(FAILED);
+      disk.place(FAILED, Buffer.from(whole.subarray(0, whole.length - 1)));
+      const pid = 200;
+      const second = await openPlant(disk, { pid });
+      assert.deepEqual(await listed(second.session), ['a', 'b'], kind);
+      const [told, ...others] = second.notices.filter(({ text }) => text.includes(FAILED));
+      assert.equal(told?.level, kind === 'damage' ? 'error' : 'info');
+      assert.deepEqual(others, []);
+      await second.session.close();
+      const third = await openPlant(disk, { pid });
+      assert.deepEqual(await listed(third.session), ['a', 'b'], kind);
+      assert.deepEqual(third.notices, [], kind);
+      assert.equal((await quarantined(disk)).length, kind === 'damage' ? 1 : 0);
+      await third.session.close();
+    }
+  });
+
   it('that was made to look like many long records is read a bounded number of times', async () => {
     const disk = new MemoryDisk();
     const { session: first } = await openPlant(disk);

@@ -98,6 +98,69 @@ describe('group commit', () => {
     }
   });
 
+  it('begins a snapshot when the records that it includes are synced, and not before', async () => {
+    for (const durability of ['always', 'interval', 'os'] as const) {
+      const disk = new MemoryDisk();
+      const store = await TestStore.open(disk, { durability });
+      store.append();
+      await store.committed();
+      const order: string[] = [];
+      disk.onCall = (_call, operation, path) => void (path.endsWith('.mcpj') && order.push(operation));
+      store.append();
+      await store.journal.checkpoint(2, 1, async () => void order.push('snapshot'));
+      assert.deepEqual(order.slice(0, 3), ['write', 'sync', 'snapshot'], durability);
+      await store.journal.close();
+    }
+  });
+
+  it('reports nothing before write() has returned, whatever the setting', async () => {
+    for (const durability of ['always', 'interval', 'os'] as const) {
+      const disk = new MemoryDisk();
+      const store = await TestStore.open(disk, { durability });
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const writing = new Promise<void>((resolve) => {
+        disk.onCall = (_call, operation) => {
+          if (operation !== 'write') return undefined;
+          resolve();
+          return released;
+        };
+      });
+      store.append();
+      await writing;
+      assert.deepEqual(store.durableCalls, [], durability);
+      disk.onCall = undefined;
+      release();
+      await store.committed();
+      assert.deepEqual(store.durableCalls, [1], durability);
+      await store.journal.close();
+    }
+  });
+
+  it('hands nothing back that is on the disk, whatever a listener throws', async () => {
+    const disk = new MemoryDisk();
+    const store = await TestStore.open(disk);
+    const { events } = store.journal;
+    assert.ok(events);
+    store.journal.events = {
+      ...events,
+      durable(sequence) {
+        events.durable(sequence);
+        throw new Error('not a fault of the disk');
+      },
+    };
+    disk.onCall = (_call, operation) => {
+      if (operation === 'sync' && store.next === 2) store.append();
+    };
+    store.append();
+    await store.until(() => store.lost !== undefined || store.failures.length > 0);
+    assert.match(String(store.lost), /not a fault of the disk/);
+    assert.deepEqual(store.failures, []);
+    assert.deepEqual(store.durableCalls, [1]);
+  });
+
   it('refuses a sequence out of turn, and keeps working', async () => {
     const store = await TestStore.open(new MemoryDisk());
     store.append();

@@ -26,6 +26,9 @@ describe('a last batch torn at any byte', () => {
         await again.assertHolds(3);
         assert.ok(again.notices.every((notice) => notice.level === 'info'));
         assert.deepEqual(again.quarantined, []);
+        // Nothing of the tear is left behind the last record, whoever reads the file next.
+        const [taken] = again.journal.position().segments;
+        assert.equal(copy.contents(`${DIRECTORY}/2-00000001.mcpj`).length, taken?.length);
         again.append();
         await again.committed();
         await again.journal.close();

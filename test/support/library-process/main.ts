@@ -14,6 +14,7 @@ const RUN_BATCH_BYTES = 4 * 1024 * 1024;
 
 const options = JSON.parse(process.argv[2] as string) as LibraryProcessOptions;
 const doneFile = fs.openSync(options.doneFile, 'a');
+const handedFile = options.handedFile === undefined ? undefined : fs.openSync(options.handedFile, 'a');
 const receivedFile = fs.openSync(options.receivedFile, 'a');
 const clients = new Map<string, SessionClient>();
 let store: SessionStore;
@@ -48,6 +49,7 @@ function payloadOf(topic: string, sequence: number, bytes = 0): Buffer {
 function publish(run: Omit<PublishRun, 'first' | 'count'>, sequence: number): Promise<void> {
   const { clientId, topic, qos, bytes } = run;
   published++;
+  if (handedFile !== undefined) fs.writeSync(handedFile, `${topic} ${sequence}\n`);
   return new Promise((resolve, reject) => {
     clientFor(clientId).enqueue(
       { topic, payload: payloadOf(topic, sequence, bytes), qos, retain: false },
@@ -65,16 +67,31 @@ function publish(run: Omit<PublishRun, 'first' | 'count'>, sequence: number): Pr
 function startTraffic(streams: TrafficStream[]): void {
   const startedAt = performance.now();
   const next = streams.map((stream) => stream.first);
+  const large = new Map<string, number>();
   trafficTimer = setInterval(() => {
     const elapsed = (performance.now() - startedAt) / 1000;
+    const bytes = takeLargeFile();
+    if (bytes > 0) for (const { topic } of streams) large.set(topic, bytes);
     streams.forEach((stream, index) => {
       const until = stream.first + Math.floor(elapsed * stream.perSecond);
       for (let sequence = next[index] as number; sequence < until; sequence++) {
-        publish(stream, sequence).catch((error: Error) => fail(stream.clientId, error));
+        const { clientId, topic, qos } = stream;
+        const bytes = large.get(topic) ?? 0;
+        large.delete(topic);
+        publish({ clientId, topic, qos, bytes }, sequence).catch((error: Error) => fail(clientId, error));
       }
       next[index] = until;
     });
   }, TRAFFIC_INTERVAL_MS);
+}
+
+/** @returns the bytes that the file says, or 0 where there is none. */
+function takeLargeFile(): number {
+  const { largeFile } = options;
+  if (largeFile === undefined || !fs.existsSync(largeFile)) return 0;
+  const bytes = Number(fs.readFileSync(largeFile, 'utf8'));
+  fs.rmSync(largeFile);
+  return bytes;
 }
 
 function fail(clientId: string, error: Error): void {

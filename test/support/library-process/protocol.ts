@@ -25,7 +25,7 @@ export interface LibraryClient {
 export interface TrafficStream {
   clientId: string;
   topic: string;
-  qos: 1 | 2;
+  qos: 0 | 1 | 2;
   perSecond: number;
   first: number;
 }
@@ -38,6 +38,10 @@ export interface LibraryProcessOptions {
   traffic?: TrafficStream[];
   /** Gets one line for each message that was reported stored; see `harness/ledger.ts` of the crash tests. */
   doneFile: string;
+  /** When this file appears it is taken away, and the next message of each stream has as many bytes as it says. */
+  largeFile?: string;
+  /** Gets one line for each message that was given to the library, whatever became of it. */
+  handedFile?: string;
   /** Gets one line for each message that was handed over. */
   receivedFile: string;
   /** Which run of the process this is; goes into the lines. */
@@ -48,7 +52,7 @@ export interface LibraryProcessOptions {
 export interface PublishRun {
   clientId: string;
   topic: string;
-  qos: 1 | 2;
+  qos: 0 | 1 | 2;
   first: number;
   count: number;
   bytes?: number;

@@ -5,6 +5,8 @@ export interface ObservedMessage {
   qos: 0 | 1 | 2;
   dup: boolean;
   retain: boolean;
+  /** When it came in, on the clock of `performance.now()`. */
+  atMs?: number;
 }
 
 /**

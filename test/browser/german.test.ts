@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { Sidebar } from './sidebar-page';
+import { nodeTypes, renamedFlow, withEditor } from './with-editor';
+
+describe('the editor in German', function () {
+  this.timeout(60_000);
+  const inject = { id: 'inject', type: 'inject', z: 'tab', x: 100, y: 500, payload: 'x', payloadType: 'str' };
+  const props = [{ p: 'payload' }];
+  const flow = [...renamedFlow, { ...inject, props, wires: [['renamed-out']] }];
+  const editor = withEditor(flow, { settings: { lang: 'de' }, locale: 'de' });
+
+  const fields: Record<string, { title: string; labels: RegExp }> = {
+    'mqtt-persistent-in': { title: 'renamed-in', labels: /Server.*Aktion.*Ein Topic abonnieren.*Bestätigen/s },
+    'mqtt-persistent-out': { title: 'renamed-out', labels: /Erledigt, wenn.*auf der Platte gespeichert/s },
+    'mqtt-persistent-broker': {
+      title: 'renamed-broker',
+      labels: /Client-ID.*Wenn verloren.*Speicher.*Max\. unterwegs/s,
+    },
+  };
+
+  for (const [type, { title, labels }] of Object.entries(fields)) {
+    it(`has the dialog of ${type}`, async () => {
+      const isConfig = type === 'mqtt-persistent-broker';
+      const form = isConfig ? await editor.openConfig(type, title) : await editor.open(title);
+      const content = String(await form.textContent());
+      assert.match(content, labels);
+      assert.doesNotMatch(content, /\b(the|of|and|none|when|from)\b/, 'English words');
+    });
+  }
+
+  it('has validators and help', async () => {
+    const problem = await editor.validate('mqtt-persistent-broker', 'port', '0');
+    assert.equal(problem, 'Geben Sie eine ganze Zahl von 1 bis 65535 ein');
+    for (const type of nodeTypes)
+      assert.match(await editor.help(type), /<h3>(Details|Eingangsdaten)<\/h3>.*(wird|ist) /s);
+  });
+
+  it('shows statuses of a runtime in German, with the first word that flows match', async () => {
+    assert.equal((await fetch(`${editor.url}/inject/inject`, { method: 'POST' })).status, 200);
+    await editor.page.getByText('disconnected: 1 wartend').first().waitFor();
+  });
+
+  it('has the sidebar, with numbers as they are written there', async () => {
+    const sidebar = new Sidebar(editor);
+    await sidebar.show();
+    await editor.page.getByText(/^Sessions: 1 · Nachrichten: 1 \(\d+ B\)$/).waitFor();
+    const row = editor.page.locator('.mqtt-sessions-row button');
+    assert.match(
+      String(await row.getAttribute('aria-label')),
+      /Verbindung getrennt.*1 wartend.*älteste \d+ (Sek|Min)\./,
+    );
+    await row.click();
+    await sidebar.detailsSay(/Gespeichert\n\d+ B, 0\s% von 1 GiB/);
+    await sidebar.press('delete');
+    assert.match(
+      await sidebar.question(),
+      /Löscht die Session "nr\w+" mit allem.*nicht rückgängig.*Session beim Broker beenden/s,
+    );
+    await sidebar.refuse();
+  });
+});

@@ -1,0 +1,276 @@
+import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { describe, it } from 'mocha';
+import { ACTION_NAMES } from '../../nodes/mqtt-session-admin/actions';
+import { SORT_FIELDS, STATE_FILTERS } from '../../nodes/mqtt-session-admin/overview-query';
+import { TRANSLATED_CODES } from '../../nodes/shared/error-texts';
+import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
+import { ERROR_CODES } from '../../plugins/mqtt-sessions/sidebar/error-text';
+import { readSources } from '../architecture/sources';
+import { callsIn, hardCodedTexts, literalsIn, markupTexts, translatedAttributes } from './texts-in-sources';
+
+const root = path.resolve(__dirname, '..', '..');
+const ORIGINAL = 'en-US';
+
+type Texts = Map<string, string>;
+
+/** Texts by their whole key. */
+function flattened(value: unknown, prefix = ''): Texts {
+  if (typeof value === 'string') return new Map([[prefix, value]]);
+  assert.ok(typeof value === 'object' && value !== null, `${prefix} is no text`);
+  return new Map(
+    Object.entries(value).flatMap(([key, below]) => [...flattened(below, prefix === '' ? key : `${prefix}.${key}`)]),
+  );
+}
+
+const readJson = (file: string): unknown => JSON.parse(fs.readFileSync(file, 'utf8'));
+
+/** Every folder with catalogues, and the files in it. */
+const folders = ['nodes', 'plugins'].flatMap((top) =>
+  fs
+    .readdirSync(path.join(root, top))
+    .map((name) => path.join(root, top, name, 'locales'))
+    .filter((folder) => fs.existsSync(folder)),
+);
+const languages = [
+  ...new Set(folders.flatMap((folder) => fs.readdirSync(folder).map((file) => file.replace(/\.\w+$/, '')))),
+];
+
+/** All texts of a language below `nodes` or `plugins`. */
+function textsOf(top: string, language: string): Texts {
+  const own = folders.filter((folder) => path.relative(root, folder).startsWith(top));
+  return new Map(own.flatMap((folder) => [...flattened(readJson(path.join(folder, `${language}.json`)))]));
+}
+
+const placeholders = (text: string) => [...text.matchAll(/__\w+?__/g)].map(([name]) => name).sort();
+
+describe('catalogues of texts', () => {
+  it('are there in English and German', () => {
+    assert.ok(languages.includes(ORIGINAL) && languages.includes('de'), languages.join());
+  });
+
+  for (const language of languages.filter((one) => one !== ORIGINAL)) {
+    describe(`in ${language}`, () => {
+      for (const folder of folders) {
+        const place = path.relative(root, folder);
+
+        it(`have the files, keys and placeholders of the English ones: ${place}`, () => {
+          const kinds = (one: string) =>
+            fs
+              .readdirSync(folder)
+              .filter((file) => file.startsWith(`${one}.`))
+              .map(path.extname);
+          assert.deepEqual(kinds(language), kinds(ORIGINAL));
+          const original = flattened(readJson(path.join(folder, `${ORIGINAL}.json`)));
+          const translated = flattened(readJson(path.join(folder, `${language}.json`)));
+          assert.deepEqual([...translated.keys()].sort(), [...original.keys()].sort());
+          for (const [key, text] of original) {
+            assert.deepEqual(placeholders(translated.get(key) ?? ''), placeholders(text), key);
+            assert.notEqual(translated.get(key)?.trim(), '', key);
+          }
+        });
+
+        if (!fs.existsSync(path.join(folder, `${ORIGINAL}.html`))) continue;
+        it(`have the structure of the English help: ${place}`, () => {
+          const structure = (one: string) => {
+            const html = fs.readFileSync(path.join(folder, `${one}.html`), 'utf8');
+            const all = (pattern: RegExp) => [...html.matchAll(pattern)].map(([, value]) => value);
+            return {
+              node: all(/data-help-name="([^"]+)"/g),
+              elements: all(/<(h[1-6]|dt|dd|table|tr|li|ul)\b/g),
+              properties: all(/<dt[^>]*>(\w[\w, .]*?) </g),
+              code: [...new Set(all(/<code>([^<]+)<\/code>/g))].sort(),
+            };
+          };
+          assert.deepEqual(structure(language), structure(ORIGINAL));
+        });
+      }
+    });
+  }
+
+  it('explain every action of the admin node, and no other, in a row of its own', () => {
+    for (const language of languages) {
+      const html = fs.readFileSync(path.join(root, 'nodes/mqtt-session-admin/locales', `${language}.html`), 'utf8');
+      const cells = [...html.matchAll(/<tr><td>(.*?)<\/td>/gs)].map(([, cell = '']) => cell);
+      const explained = cells.flatMap((cell) => [...cell.matchAll(/<code>([^<]+)<\/code>/g)].map(([, name]) => name));
+      assert.deepEqual(explained.sort(), [...ACTION_NAMES].sort(), language);
+    }
+  });
+});
+
+/** Keys that are put together in the code: what stands before, and everything that may follow. */
+const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> = {
+  nodes: {
+    'mqtt-session-admin.hint.': ['message', ...ACTION_NAMES],
+    'mqtt-persistent-in.hint.': ['auto', 'manual'],
+    'mqtt-persistent-out.hint.': ['stored', 'acknowledged'],
+    'mqtt-persistent-broker.hint.': ['republish', 'discard', 'cleansession-on', 'cleansession-off'],
+    'mqtt-persistent-broker.clientid-used.': ['generated', 'replaced'],
+    'mqtt-session-store.hint.': ['always', 'interval', 'os', 'reject', 'dropOldest'],
+    'mqtt-session-store.test.': ['exists', 'missing', 'too-little', 'free'],
+    'mqtt-session-store.test.problem.': ['permission', 'read-only', 'no-folder', 'missing-target', 'full', 'other'],
+    'shared.runtime.codes.': TRANSLATED_CODES,
+    'shared.runtime.log.': [
+      'removed-session',
+      'removed-deadLetters',
+      'removed-quarantine',
+      'removed-leftover',
+      'unacknowledged',
+      'unacknowledged-gone',
+    ],
+  },
+  plugins: {
+    'menu.': ['to-persistent', 'to-core'],
+    'convert.title.': ['to-persistent', 'to-core'],
+    'convert.introduction.': ['to-persistent', 'to-core'],
+    'convert.obstacle.': ['used-by', 'locked'],
+    'convert.warning.': [
+      'certificates',
+      'client-id-new',
+      'client-id-shared',
+      'client-id-needed',
+      'session-expiry',
+      'fields-lost',
+    ],
+    'sidebar.filter-state.': STATE_FILTERS,
+    'sidebar.sort.': SORT_FIELDS,
+    'sidebar.status.': ['connected', 'connecting', 'retrying', 'disconnected', 'opening', 'locked', 'stored', 'paused'],
+    'sidebar.section.': ['messages', 'failed', 'subscriptions', 'statistics', 'errors'],
+    'sidebar.subscription.': ['active', 'requested', 'deactivating', 'inactive', 'removing', 'refused'],
+    'sidebar.reason.': ['expired', 'refused', 'packet-too-large', 'retain-unavailable', 'session-lost', 'poisoned'],
+    'sidebar.action.': [...ACTIONS, 'cleanup'],
+    'sidebar.loss.': ['purge', 'discard', 'delete'],
+    'sidebar.done.': ['connect', 'disconnect', 'pause', 'resume', 'save', 'reset-stats', 'purge', 'discard'],
+    'sidebar.error.': ERROR_CODES,
+    'sidebar.empty.': ['filtered', 'no-nodes', 'no-sessions'],
+    'sidebar.fact.': ['broker', 'queued', 'inflight', 'bytes', 'oldest', 'failed', 'expiry', 'files', 'created'],
+    // Named by the counters of the client; `statistics of the sidebar` below.
+    'sidebar.statistic.': [...textsOf('plugins', ORIGINAL).keys()]
+      .filter((key) => key.startsWith('sidebar.statistic.'))
+      .map((key) => key.slice('sidebar.statistic.'.length)),
+  },
+};
+
+/** Functions that look texts up: their keys stand below this, in the files whose path begins so. */
+const LOOKUPS: Record<'nodes' | 'plugins', readonly [place: string, call: string, below: string][]> = {
+  nodes: [
+    ['nodes/', 'sessions.text', ''],
+    ['nodes/shared/edit', 'text', ''],
+    ['nodes/mqtt-session-store/edit', 'testText', 'mqtt-session-store.test.'],
+    ['nodes/', 'translate', 'shared.runtime.'],
+    ['nodes/', '#translate', 'shared.runtime.'],
+  ],
+  plugins: [
+    ['plugins/mqtt-sessions/convert', 'text', 'convert.'],
+    ['plugins/mqtt-sessions/register', 'plugin.text', ''],
+    ['plugins/mqtt-sessions/sidebar/', 'text', 'sidebar.'],
+    ['plugins/mqtt-sessions/sidebar/', 'label', 'sidebar.fact.'],
+  ],
+};
+
+/** Without catalogues and help. */
+const sources = (top: string) =>
+  [...readSources([top], ['.ts', '.html'])].filter(([file]) => !file.includes('/locales/'));
+
+for (const top of ['nodes', 'plugins'] as const) {
+  describe(`texts of ${top}`, () => {
+    const catalogue = textsOf(top, ORIGINAL);
+    const called = sources(top).flatMap(([file, source]) =>
+      LOOKUPS[top]
+        .filter(([place]) => file.startsWith(place))
+        .flatMap(([, call, below]) =>
+          callsIn(source, call).map((key) => ({ file, key: isOwn(key) ? key : below + key })),
+        ),
+    );
+    const shown = sources(top).flatMap(([file, source]) => translatedAttributes(source).map((key) => ({ file, key })));
+    const literal = [...called, ...shown].filter(({ key }) => !key.startsWith('node-red:'));
+
+    function isOwn(key: string): boolean {
+      return key.startsWith('shared.') || key.startsWith('node-red:');
+    }
+
+    it('are all in the catalogue', () => {
+      assert.ok(literal.length > 60, `${literal.length} keys were found`);
+      const missing = literal.filter(({ key }) => !catalogue.has(key));
+      assert.deepEqual(missing, []);
+      for (const [prefix, keys] of Object.entries(COMPUTED[top])) {
+        for (const key of keys) assert.ok(catalogue.has(prefix + key), prefix + key);
+      }
+    });
+
+    it('are all used', () => {
+      const used = new Set([
+        ...literal.map(({ key }) => key),
+        ...Object.entries(COMPUTED[top]).flatMap(([prefix, keys]) => keys.map((key) => prefix + key)),
+      ]);
+      // One text among several: `text(condition ? 'one' : 'other')`.
+      const literals = new Set(sources(top).flatMap(([, source]) => literalsIn(source)));
+      const belows = LOOKUPS[top].map(([, , below]) => below);
+      const isChosen = (key: string) =>
+        belows.some((below) => key.startsWith(below) && literals.has(key.slice(below.length)));
+      assert.deepEqual(
+        [...catalogue.keys()].filter((key) => !used.has(key) && !isChosen(key)),
+        [],
+      );
+    });
+
+    it('are none in the code itself', () => {
+      const found = sources(top).flatMap(([file, source]) =>
+        [...hardCodedTexts(source), ...markupTexts(source)]
+          .filter((text) => !(ALLOWED[text] ?? []).includes(file))
+          .map((text) => ({ file, text })),
+      );
+      assert.deepEqual(found, []);
+    });
+  });
+}
+
+/** What looks like a text for people, and is none, with the files it stands in. */
+const ALLOWED: Record<string, readonly string[]> = {
+  // Shown where nothing is entered: a name of a folder and a port, the same in every language.
+  'mqtt-sessions': ['nodes/mqtt-session-store/edit.html'],
+  '1883': ['nodes/mqtt-persistent-broker/edit-template.html'],
+  // Names of events, and a selector.
+  'change input': ['nodes/mqtt-persistent-broker/edit.html'],
+  'input, select': ['plugins/mqtt-sessions/sidebar/dialog.ts'],
+  // The name of a subscriber inside the session; nobody is shown it.
+  'client of …': ['nodes/mqtt-persistent-broker/core-client.ts'],
+  // Parts of errors, which are put together elsewhere: see `hardCodedTexts`.
+  'The session "…" is too large to be exported into a message. Use the command line: mqtt-sessions export.': [
+    'nodes/mqtt-session-admin/actions.ts',
+  ],
+  'There is no such action here. There are: ….': ['nodes/mqtt-session-admin/http-endpoints.ts'],
+  'The options of the subscription … cannot be kept: …': ['nodes/shared/subscribe-action.ts'],
+  'true or false': ['nodes/mqtt-session-admin/properties.ts'],
+  'a whole number of … or above': ['nodes/mqtt-session-admin/properties.ts'],
+  'a list of ids, as the action failed gives them': ['nodes/mqtt-session-admin/properties.ts'],
+  'a Buffer, or the path of a file': ['nodes/mqtt-session-admin/properties.ts'],
+  'an object': ['nodes/mqtt-session-admin/properties.ts'],
+};
+
+describe('texts that Node-RED has itself', () => {
+  /** Logged with Node-RED's own key, as its own nodes do, although its German catalogue lacks it. */
+  const NOT_IN_GERMAN = ['mqtt.state.broker-disconnected'];
+  /** What stands behind keys that are put together. */
+  const COMPUTED_CORE: Record<string, readonly string[]> = {
+    'mqtt.label.': ['contentType', 'responseTopic', 'correlationData', 'expiry', 'delay', 'cleanstart', 'cleansession'],
+    'mqtt.errors.': ['invalid-json-string', 'invalid-json-parse'],
+    'common.status.': ['connected', 'connecting', 'disconnected'],
+  };
+
+  it('are in its catalogues, in every language of ours', () => {
+    const keys = sources('nodes').flatMap(([, source]) =>
+      [...source.matchAll(/node-red:([\w.-]+)/g)].flatMap(([, key = '']) =>
+        key.endsWith('.') ? (COMPUTED_CORE[key] ?? assert.fail(key)).map((end) => key + end) : [key],
+      ),
+    );
+    assert.ok(keys.length > 50);
+    const locales = path.join(path.dirname(require.resolve('@node-red/nodes/package.json')), 'locales');
+    for (const language of languages) {
+      const catalogue = flattened(readJson(path.join(locales, language, 'messages.json')));
+      const missing = [...new Set(keys)].filter((key) => !catalogue.has(key));
+      assert.deepEqual(missing, language === 'de' ? NOT_IN_GERMAN : [], language);
+    }
+  });
+});

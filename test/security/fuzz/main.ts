@@ -1,0 +1,63 @@
+/**
+ * npm run fuzz -- [--seconds N] [--seed S] [--target X] [--input I] [--json]
+ *
+ * Gives mutated valid inputs to every parser (or to X), for N seconds together. Only errors with a code may come of it, in
+ * bounded time and memory. The first input that breaks this ends its target; it is repeated by --target X --input I.
+ * Exit codes: 0 all well, 1 an input broke a rule, 2 wrong arguments.
+ */
+import { parseArgs } from 'node:util';
+import { machine } from '../../../bench/machine';
+import { fuzz, type TargetReport } from './runner';
+import { targets } from './targets';
+import { Watchdog } from './watchdog';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '30' },
+    seed: { type: 'string' },
+    target: { type: 'string' },
+    input: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<number> {
+  const seconds = Number(values.seconds);
+  const seed = values.seed === undefined ? Math.trunc(Math.random() * 2 ** 32) : Number(values.seed);
+  const only = values.input === undefined ? undefined : Number(values.input);
+  const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target);
+  if (![seconds, seed, only ?? 0].every(Number.isFinite) || chosen.length === 0) {
+    console.error(`--seconds, --seed and --input are numbers; --target is one of ${targets.map(({ name }) => name)}.`);
+    return 2;
+  }
+  const watchdog = new Watchdog();
+  const reports: TargetReport[] = [];
+  for (const target of chosen) {
+    const report = await fuzz(target, { seed, milliseconds: (seconds * 1000) / chosen.length, only }, watchdog);
+    reports.push(report);
+    if (report.failure !== undefined) console.error(report.failure);
+    const { inputs, accepted, slowestMs, largestAllocation } = report;
+    // Standard output is the JSON's.
+    (values.json ? console.error : console.log)(
+      `${target.name.padEnd(14)} ${String(inputs).padStart(10)} inputs, ${String(accepted).padStart(9)} accepted, ` +
+        `slowest ${slowestMs.toFixed(1)} ms, largest buffer ${Math.ceil(largestAllocation / 1024)} KiB`,
+    );
+  }
+  await watchdog.stop();
+  const inputs = reports.reduce((sum, report) => sum + report.inputs, 0);
+  const failures = reports.filter(({ failure }) => failure !== undefined).length;
+  const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1024);
+  if (values.json) {
+    const date = new Date().toISOString().slice(0, 10);
+    console.log(
+      JSON.stringify({ seed, seconds, inputs, failures, peakMegabytes, targets: reports, machine: machine(), date }),
+    );
+  } else {
+    console.log(`seed ${seed}: ${inputs} inputs, ${failures} failures, at most ${peakMegabytes} MB in use`);
+  }
+  return failures === 0 ? 0 : 1;
+}
+
+void main().then((exitCode) => {
+  process.exitCode = exitCode;
+});
