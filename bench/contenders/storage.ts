@@ -88,9 +88,29 @@ const rawAppend: OpenStorage = async (path) => {
   };
 };
 
+// As far as they are used: the project is checked without the peers, which the benchmarks install.
+interface ClassicLevelModule {
+  ClassicLevel: new (
+    path: string,
+    options: { keyEncoding: 'buffer'; valueEncoding: 'buffer' },
+  ) => {
+    open(): Promise<void>;
+    batch(): { put(key: Buffer, value: Buffer): unknown; write(options: { sync: boolean }): Promise<void> };
+    close(): Promise<void>;
+  };
+}
+
+interface LmdbModule {
+  open(options: { path: string; encoding: 'binary'; overlappingSync: boolean }): {
+    put(key: number, value: Buffer): Promise<boolean>;
+    transaction(action: () => void): Promise<void>;
+    close(): Promise<void>;
+  };
+}
+
 const classicLevel: OpenStorage = async (path) => {
-  const { ClassicLevel } = require('classic-level') as typeof import('classic-level');
-  const database = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  const { ClassicLevel } = require('classic-level') as ClassicLevelModule;
+  const database = new ClassicLevel(path, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   await database.open();
   let next = 0;
   return {
@@ -107,9 +127,9 @@ const classicLevel: OpenStorage = async (path) => {
 };
 
 const lmdb: OpenStorage = async (path) => {
-  const { open: openLmdb } = require('lmdb') as typeof import('lmdb');
+  const { open: openLmdb } = require('lmdb') as LmdbModule;
   // Without `overlappingSync` a transaction resolves when it is on the disk.
-  const database = openLmdb<Buffer, number>({ path, encoding: 'binary', overlappingSync: false });
+  const database = openLmdb({ path, encoding: 'binary', overlappingSync: false });
   let next = 0;
   return {
     async append(records, body, group) {

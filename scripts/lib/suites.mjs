@@ -10,9 +10,9 @@
 //   timeoutSeconds  for one run; after it everything that the run started is killed
 export const suites = [
   { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 480 },
-  { name: 'cli', tests: ['cli'], timeoutSeconds: 180 },
+  { name: 'cli', tests: ['cli'], timeoutSeconds: 180, besideNext: true },
   { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 180 },
-  { name: 'parity', tests: ['parity'], programs: ['mosquitto'], timeoutSeconds: 180 },
+  { name: 'parity', tests: ['parity'], programs: ['mosquitto'], timeoutSeconds: 240, besideNext: true },
   {
     name: 'parity-node-red-5',
     tests: ['parity/messages'],
@@ -21,9 +21,15 @@ export const suites = [
     environment: { NODE_RED_DIR: { nodeRed: 5 } },
     timeoutSeconds: 120,
   },
-  { name: 'examples', tests: ['examples'], programs: ['mosquitto'], timeoutSeconds: 180 },
+  { name: 'examples', tests: ['examples'], programs: ['mosquitto'], timeoutSeconds: 180, besideNext: true },
   // docs/library.md says what the docstrings say.
-  { name: 'library-page', entry: 'scripts/docs.mjs', command: ['scripts/docs.mjs', '--check'], timeoutSeconds: 120 },
+  {
+    name: 'library-page',
+    entry: 'scripts/docs.mjs',
+    command: ['scripts/docs.mjs', '--check'],
+    timeoutSeconds: 120,
+    besideNext: true,
+  },
   { name: 'documents', tests: ['documents'], programs: ['mosquitto'], timeoutSeconds: 300 },
   { name: 'crash-points', tests: ['crash-points'], timeoutSeconds: 240, besideNext: true },
   { name: 'security', tests: ['security', 'damage'], programs: ['mosquitto'], timeoutSeconds: 300 },
@@ -64,7 +70,8 @@ export const suites = [
       NODE_RED_4: { nodeRed: 4 },
       NODE_RED_5: { nodeRed: 5 },
     },
-    timeoutSeconds: 180,
+    timeoutSeconds: 240,
+    besideNext: true,
   },
   {
     name: 'environments',
@@ -77,7 +84,7 @@ export const suites = [
       NODE_RED_4: { nodeRed: 4 },
       NODE_RED_5: { nodeRed: 5 },
     },
-    timeoutSeconds: 180,
+    timeoutSeconds: 240,
   },
   { name: 'browser', tests: ['browser'], programs: ['mosquitto', 'chromium'], timeoutSeconds: 300, besideNext: true },
   {

@@ -152,9 +152,17 @@ describe('verification of stored sessions', () => {
     assert.match(complaints(await verify()).join(), /failed\.mcpj is damaged/, 'whoever closed it had written it all');
     const lock = path.join(sessionPath(storage(), 'plant'), 'lock');
     fs.writeFileSync(lock, await lockOfDeadProcess());
+    assert.match(complaints(await verify()).join(), /dead letters 4 to 4 may be lost/, 'the snapshot knew of it');
+    const snapshots = new Map(
+      filesOf(sessionPath(storage(), 'plant'), '.mcps').map((name) => [name, fs.readFileSync(name)]),
+    );
+    forgeSnapshot(sessionPath(storage(), 'plant'), (snapshot) => {
+      snapshot.deadLetters = { nextId: 4, count: 3 };
+    });
     const cut = await verify();
     assert.deepEqual(complaints(cut), []);
     assert.equal(cut.sessions[0]?.deadLetters, 3);
+    for (const [name, content] of snapshots) fs.writeFileSync(name, content);
     fs.rmSync(lock);
     flipBit(file, 10);
     assert.match(complaints(await verify()).join(), /failed\.mcpj/);

@@ -94,7 +94,7 @@ async function takeDialogs(album: Album, editor: EditorPage): Promise<void> {
   await page.route('**/mqtt-sessions/path-test', async (route) => {
     const response = await route.fetch();
     const found = (await response.json()) as object;
-    await route.fulfill({ response, json: { ...found, path: '/home/pi/.node-red/mqtt-sessions' } });
+    await route.fulfill({ response, json: { ...found, path: '/data/mqtt-sessions' } });
   });
   await page.click('#mqtt-session-store-test');
   await page.locator('#mqtt-session-store-test-result', { hasText: 'can be' }).waitFor();
