@@ -11,7 +11,23 @@
 export const suites = [
   { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 480 },
   { name: 'cli', tests: ['cli'], timeoutSeconds: 180, besideNext: true },
+  {
+    name: 'soak',
+    entry: 'test/soak/main.ts',
+    command: ['scripts/soak.mjs', '--minutes', '1'],
+    programs: ['mosquitto'],
+    timeoutSeconds: 300,
+    besideNext: true,
+  },
   { name: 'nodes', tests: ['nodes'], programs: ['mosquitto'], timeoutSeconds: 180 },
+  {
+    name: 'mutations',
+    entry: 'test/mutations/main.ts',
+    command: ['scripts/mutations.mjs', '--selection'],
+    programs: ['mosquitto'],
+    timeoutSeconds: 300,
+    besideNext: true,
+  },
   { name: 'parity', tests: ['parity'], programs: ['mosquitto'], timeoutSeconds: 240, besideNext: true },
   {
     name: 'parity-node-red-5',
@@ -45,21 +61,6 @@ export const suites = [
     besideNext: true,
   },
   { name: 'crash', tests: ['crash'], programs: ['mosquitto'], timeoutSeconds: 480 },
-  {
-    name: 'soak',
-    entry: 'test/soak/main.ts',
-    command: ['scripts/soak.mjs', '--minutes', '1'],
-    programs: ['mosquitto'],
-    timeoutSeconds: 300,
-    besideNext: true,
-  },
-  {
-    name: 'mutations',
-    entry: 'test/mutations/main.ts',
-    command: ['scripts/mutations.mjs', '--selection'],
-    programs: ['mosquitto'],
-    timeoutSeconds: 300,
-  },
   {
     name: 'pack',
     tests: ['pack'],
