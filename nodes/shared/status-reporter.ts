@@ -7,7 +7,7 @@ const POLL_MS = 1_000;
 
 /** Shows the status of a session at all its nodes: what changed, and at most twice a second. */
 export class StatusReporter {
-  readonly #shown = new WeakMap<Node, string>();
+  readonly #shown = new WeakMap<Node, { key: string; queued: number }>();
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #lastAt = Number.NEGATIVE_INFINITY;
@@ -46,12 +46,16 @@ export class StatusReporter {
     if (status.queued > 0) this.#poll = setTimeout(() => this.touch(), POLL_MS).unref();
   }
 
-  /** A number that is not in the text is no reason to send Status nodes a message. */
+  /**
+   * A number that is not in the text is no reason to send Status nodes a message, but for the last one: a status that said
+   * that something waits is followed by one when nothing does any more.
+   */
   #showAt(node: Node, status: SessionStatus): void {
-    const { fill, shape, text, state } = status;
+    const { fill, shape, text, state, queued } = status;
     const key = `${fill} ${shape} ${state} ${text}`;
-    if (this.#shown.get(node) === key) return;
-    this.#shown.set(node, key);
+    const shown = this.#shown.get(node);
+    if (shown?.key === key && (queued > 0 || shown.queued === 0)) return;
+    this.#shown.set(node, { key, queued });
     node.status(status);
   }
 }

@@ -8,7 +8,7 @@ describe('the status of a node', () => {
   let clock: sinon.SinonFakeTimers;
   let reporter: StatusReporter;
   let current: SessionStatus;
-  let shown: { at: number; text: string }[];
+  let shown: { at: number; text: string; queued: number }[];
   const statusWith = (text: string, queued = 0): SessionStatus => ({
     fill: 'green',
     shape: 'dot',
@@ -21,7 +21,8 @@ describe('the status of a node', () => {
     clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     shown = [];
     current = statusWith('start');
-    const node = { status: ({ text }: SessionStatus) => shown.push({ at: clock.now, text }) } as unknown as Node;
+    const status = ({ text, queued }: SessionStatus) => shown.push({ at: clock.now, text, queued });
+    const node = { status } as unknown as Node;
     reporter = new StatusReporter(
       () => current,
       () => [node],
@@ -49,7 +50,7 @@ describe('the status of a node', () => {
 
   it('shows the first change at once', () => {
     reporter.touch();
-    assert.deepEqual(shown, [{ at: 0, text: 'start' }]);
+    assert.deepEqual(shown, [{ at: 0, text: 'start', queued: 0 }]);
   });
 
   it('is not sent again while it stays the same, also when there is something to count', async () => {
@@ -60,6 +61,18 @@ describe('the status of a node', () => {
       current = statusWith('connected', 7 + round);
     }
     assert.equal(shown.length, 1);
+  });
+
+  it('is sent once more when nothing waits any more, if it had said that something does', async () => {
+    for (const queued of [3, 2, 0, 1, 0]) {
+      current = statusWith('connected', queued);
+      reporter.touch();
+      await clock.tickAsync(700);
+    }
+    assert.deepEqual(
+      shown.map(({ queued }) => queued),
+      [3, 0],
+    );
   });
 
   it('is not shown any more after the broker node was closed', async () => {
