@@ -56,7 +56,7 @@ export const suites = [
   {
     name: 'simulate',
     entry: 'test/simulation/main.ts',
-    command: ['scripts/simulate.mjs', '--seconds', '55', '--seed', '5551234', '--json'],
+    command: ['scripts/simulate.mjs', '--seconds', '60', '--seed', '5551234', '--json'],
     timeoutSeconds: 240,
     // One of them computes, the other waits for processes and networks.
     besideNext: true,
