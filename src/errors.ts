@@ -108,3 +108,57 @@ export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
+
+/** An error as it is told to other programs: in answers of endpoints, and in what the admin node sends. */
+export interface DescribedError {
+  /** `ERR_UNKNOWN` where it has none. */
+  code: string;
+  message: string;
+  /** See `errorFacts`; only where there are any. */
+  facts?: Record<string, string | number>;
+}
+
+/** See `DescribedError`. */
+export function describeError(error: Error): DescribedError {
+  const facts = errorFacts(error);
+  const described = { code: errorCode(error) ?? 'ERR_UNKNOWN', message: error.message };
+  return Object.keys(facts).length === 0 ? described : { ...described, facts };
+}
+
+const FACT_CHARACTERS_MAX = 100;
+const MEBIBYTE = 1024 * 1024;
+
+/**
+ * The facts behind an error that a person needs to read of, so that its text can be put together in another language:
+ * `broker`, `clientId`, `path`, `topic`, `pid` and `host` of who holds a session, `reasonCode` (of a packet), `code` (of
+ * the operating system), `count` and `bytes` of messages, `freeMiB`. Nothing else of `details` gets out.
+ */
+export function errorFacts(error: unknown): Record<string, string | number> {
+  if (!(error instanceof SessionError)) return {};
+  const { details } = error;
+  const holder = (details.holder ?? {}) as Record<string, unknown>;
+  const known: Record<string, unknown> = {
+    broker: details.broker,
+    clientId: details.clientId,
+    path: details.path ?? details.storagePath ?? details.storePath ?? details.directory,
+    topic: details.topic ?? details.filter,
+    pid: holder.pid,
+    host: holder.host,
+    reasonCode: details.reasonCode,
+    code: details.code,
+    count: details.count,
+    bytes: details.bytes,
+    freeMiB: typeof details.free === 'number' ? Math.floor(details.free / MEBIBYTE) : undefined,
+  };
+  const facts: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(known)) {
+    if (typeof value === 'number') facts[name] = value;
+    if (typeof value === 'string' && value !== '') facts[name] = shortened(value);
+  }
+  return facts;
+}
+
+/** Client ids and topics may have 65,535 bytes. */
+function shortened(text: string): string {
+  return text.length > FACT_CHARACTERS_MAX ? `${text.slice(0, FACT_CHARACTERS_MAX)}…` : text;
+}

@@ -7,7 +7,7 @@
 export { acknowledge } from './admin/acknowledge';
 export type { AcknowledgementOutcome, AcknowledgementReference } from './client/acknowledgement-reference';
 export type { LinkState } from './client/link';
-export type { UnacknowledgedReport } from './client/manual-acknowledgements';
+export type { AbandonedReport, UnacknowledgedReport } from './client/manual-acknowledgements';
 export type { SessionClientOptions } from './client/options';
 export type { DeadLetterLimits } from './client/ports';
 export type { Acknowledgement, PublishObserver } from './client/publish-observers';

@@ -1,41 +1,25 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { AdminContext, LiveSession } from '../../src/admin/context';
-import { rememberedUsers } from '../../src/client/remembered-users';
 import type { SessionClient } from '../../src/client/session-client';
-import { TopicAliasWishes } from '../../src/connection/topic-alias-wishes';
 import { SessionError } from '../../src/errors';
 import type { Message, MessageOrigin } from '../../src/session/message';
-import { DrainMeter } from '../shared/drain-meter';
 import { type FlowLifecycle, flowLifecycle } from '../shared/flow-lifecycle';
-import { type SessionStatus, sessionStatus } from '../shared/status';
 import { StatusReporter } from '../shared/status-reporter';
 import { cleanUpUser, noticesTo, type StoreLog } from '../shared/store-clean-up';
 import type { StoreSettings } from '../shared/store-settings';
 import { runtimeTexts, type Translate } from '../shared/texts';
 import { adminContext } from './admin-context';
+import { BrokerConfiguration } from './broker-configuration';
+import { brokerStatus } from './broker-status';
 import { clearAtBroker } from './clear-at-broker';
 import { ConnectionControl } from './connection-control';
 import { PENDING_MAX, PendingPublishes } from './pending-publishes';
-import { flowFileSubscribers, isPresent, subscriptionFate } from './reconcile';
+import { flowFileSubscribers, settleSubscriptions } from './reconcile';
 import { assignSession } from './session-assignments';
-import { type HostedSession, SessionHost, sessionClaims } from './session-host';
+import { SessionHost, sessionClaims } from './session-host';
 import { SessionReporter } from './session-reporter';
-import {
-  type BrokerConfig,
-  type BrokerCredentials,
-  type BrokerSettings,
-  brokerSettings,
-  withOverrides,
-} from './settings';
-
-/** An in or out node that uses the session. */
-export interface SessionUser {
-  readonly node: Node;
-  /** A client was made: static subscriptions are due. */
-  attach?(client: SessionClient): void;
-  /** Its session is open: what it remembers of the node can be taken up again. */
-  restore?(client: SessionClient): void;
-}
+import { type SessionUser, SessionUsers } from './session-users';
+import type { BrokerConfig, BrokerSettings } from './settings';
 
 export interface BrokerParts {
   store: StoreSettings;
@@ -44,45 +28,39 @@ export interface BrokerParts {
   addTLSOptions: ((options: Record<string, unknown>) => void) | undefined;
 }
 
-const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
-
 /** The session of a broker node: what its in, out and admin nodes work with. */
 export class Broker implements LiveSession {
-  readonly #users = new Map<string, SessionUser>();
+  /** Also what connect actions changed of it. */
+  readonly configuration: BrokerConfiguration;
+  readonly #users = new SessionUsers();
   readonly #host: SessionHost;
   readonly #connection: ConnectionControl;
   readonly #lifecycle: FlowLifecycle;
   readonly #stopListening: () => void;
   readonly #endAssignment: () => void;
   readonly #status: StatusReporter;
-  readonly #drain = new DrainMeter();
   readonly #translate: Translate;
   readonly #reporter: SessionReporter;
   readonly #pending = new PendingPublishes();
   readonly #clientListeners: ((client: SessionClient) => void)[] = [];
-  /** Topic aliases that flows ask for. */
-  readonly topicAliases = new TopicAliasWishes();
-  #config: BrokerConfig;
-  #settings: BrokerSettings;
-  /** The session client was made with other settings. */
-  #isChanged = false;
-  #isOpen = false;
   #messagesAreDeleted = false;
 
   constructor(
-    private readonly RED: NodeAPI,
+    RED: NodeAPI,
     private readonly node: Node,
     config: BrokerConfig,
     private readonly parts: BrokerParts,
   ) {
     this.#translate = runtimeTexts(RED._);
     this.#reporter = new SessionReporter(RED, node, this.#translate);
-    this.#config = config;
-    this.#settings = this.#settingsOf(config, this.#credentials);
-    this.#connection = new ConnectionControl(this.#settings.autoConnect, {
-      openClient: () => (this.#isOpen ? this.client : undefined),
+    this.configuration = new BrokerConfiguration(RED, node, config, {
+      storeExpiry: parts.store.expiry,
+      ...(parts.addTLSOptions === undefined ? {} : { addTLSOptions: parts.addTLSOptions }),
+    });
+    this.#connection = new ConnectionControl(this.settings.autoConnect, {
+      openClient: () => this.#host.openClient,
       isRunning: () => this.#lifecycle.running,
-      hasUsers: () => this.#users.size > 0,
+      hasUsers: () => !this.#users.isEmpty,
       failure: () => this.#host.failure,
       failed: (error) => this.#reporter.failed(error),
     });
@@ -100,7 +78,7 @@ export class Broker implements LiveSession {
           this.#translate,
         ),
       },
-      this.#hosted(),
+      this.configuration.hosted(),
       {
         created: (client) => this.#created(client),
         opened: (client) => this.#opened(client),
@@ -114,8 +92,15 @@ export class Broker implements LiveSession {
       clientId: () => this.clientId,
     });
     this.#status = new StatusReporter(
-      () => this.#currentStatus(),
-      () => [...this.#users.values()].map((user) => user.node),
+      brokerStatus(
+        {
+          client: () => this.client,
+          failure: () => this.#host.failure,
+          protocolVersion: () => this.protocolVersion,
+        },
+        this.#translate,
+      ),
+      () => this.#users.nodes(),
     );
     this.#lifecycle = flowLifecycle(RED.events);
     this.#stopListening = this.#lifecycle.listen({
@@ -132,17 +117,12 @@ export class Broker implements LiveSession {
     return this.#host.clientId;
   }
 
-  get protocolVersion(): 3 | 4 | 5 {
-    return this.#settings.connection.protocolVersion;
-  }
-
-  /** The configuration, with what connect actions changed. */
-  get config(): BrokerConfig {
-    return this.#config;
-  }
-
   get settings(): BrokerSettings {
-    return this.#settings;
+    return this.configuration.settings;
+  }
+
+  get protocolVersion(): 3 | 4 | 5 {
+    return this.settings.connection.protocolVersion;
   }
 
   /** There is no connection, but one is wanted: also while the session is being opened, or the flows start. */
@@ -152,16 +132,16 @@ export class Broker implements LiveSession {
 
   /** Nodes that close may come back, or the configuration says that what they subscribed to stays. */
   get keepsSubscriptions(): boolean {
-    return !this.#lifecycle.running || !this.#settings.autoUnsubscribe;
+    return !this.#lifecycle.running || !this.settings.autoUnsubscribe;
   }
 
   get isClean(): boolean {
-    return this.#settings.connection.clean;
+    return this.settings.connection.clean;
   }
 
   /** Given as localhost or 127.0.0.1. */
   get isLocal(): boolean {
-    return this.#settings.isLocal;
+    return this.settings.isLocal;
   }
 
   /** `listener` gets every session client as soon as it is made. */
@@ -173,26 +153,24 @@ export class Broker implements LiveSession {
   // In and out nodes.
 
   register(user: SessionUser): void {
-    this.#users.set(user.node.id, user);
+    this.#users.add(user);
     this.#host.start();
-    if (this.client !== undefined) user.attach?.(this.client);
-    if (this.client !== undefined && this.#isOpen) user.restore?.(this.client);
+    const { client, openClient } = this.#host;
+    if (client !== undefined) user.attach?.(client);
+    if (openClient !== undefined) user.restore?.(openClient);
     this.#status.show(user.node);
   }
 
   /** The node closes. Its subscriptions stay: whether they are taken back is decided when the deploy is over. */
   deregister(user: SessionUser): void {
-    const { id } = user.node;
-    // A newer instance of the node may have registered already.
-    if (this.#users.get(id) !== user) return;
-    this.#users.delete(id);
-    this.client?.leave(id);
+    if (!this.#users.remove(user)) return;
+    this.client?.leave(user.node.id);
     user.node.status({ fill: 'red', shape: 'ring', text: 'node-red:common.status.disconnected' });
   }
 
   /** Users as Node-RED expects them at a config node: errors raised there reach the Catch nodes of each. */
   userNodes(): Record<string, Node> {
-    return Object.fromEntries([...this.#users].map(([id, { node }]) => [id, node]));
+    return Object.fromEntries(this.#users.nodes().map((node) => [node.id, node]));
   }
 
   /**
@@ -236,21 +214,13 @@ export class Broker implements LiveSession {
     return this.#connection.connect(async (isActive) => {
       if (isActive && overrides === undefined) return false;
       if (isActive && overrides?.force !== true) throw this.#connectedAlready();
-      if (overrides !== undefined) this.setOptions(overrides);
+      if (overrides !== undefined) this.configuration.override(overrides);
       // The session of another client id is another one: what was subscribed at run time stays with the first.
-      if (this.#isChanged) await this.#host.replace(this.#hosted());
-      this.#isChanged = false;
+      const changed = this.configuration.takeChange();
+      if (changed !== undefined) await this.#host.replace(changed);
       this.#host.start();
       return true;
     });
-  }
-
-  /** Settings in place of the present ones, until the node is deployed again; they count from the next connect on. */
-  setOptions(overrides: Record<string, unknown>): void {
-    const { config, credentials } = withOverrides(this.#config, this.#credentials, overrides);
-    this.#config = config;
-    this.#settings = this.#settingsOf(config, credentials);
-    this.#isChanged = true;
   }
 
   /**
@@ -270,7 +240,7 @@ export class Broker implements LiveSession {
   // Administration.
 
   clearAtBroker(clientId: string): Promise<void> {
-    return clearAtBroker({ ...this.#settings.connection, clientId });
+    return clearAtBroker({ ...this.settings.connection, clientId });
   }
 
   async whileClosed<T>(work: () => Promise<T>, { deletesMessages = false } = {}): Promise<T> {
@@ -302,9 +272,8 @@ export class Broker implements LiveSession {
   }
 
   #created(client: SessionClient): void {
-    this.#isOpen = false;
     if (!this.#lifecycle.running) client.hold();
-    this.#reporter.attach(client, this.#address);
+    this.#reporter.attach(client, this.configuration.address(this.clientId));
     client.on('state', (state) => {
       if (state.kind === 'opening' && state.error !== undefined) this.#cannotOpen(state.error);
       this.#status.touch();
@@ -314,19 +283,17 @@ export class Broker implements LiveSession {
       if (!wasUp && kind !== 'ended' && error !== undefined) this.#connection.attemptFailed(error);
     });
     for (const listener of this.#clientListeners) listener(client);
-    for (const user of this.#users.values()) user.attach?.(client);
+    this.#users.attach(client);
     this.#status.touch();
   }
 
   #opened(client: SessionClient): void {
-    this.#isOpen = true;
-    for (const user of this.#users.values()) user.restore?.(client);
+    this.#users.restore(client);
     if (this.#lifecycle.running) this.#settle(client);
     this.#status.touch();
   }
 
   #closed(): void {
-    this.#isOpen = false;
     if (this.#messagesAreDeleted) {
       this.#pending.release(new SessionError('ERR_MESSAGE_DISCARDED', this.#translate('errors.session-deleted')));
     } else {
@@ -335,25 +302,15 @@ export class Broker implements LiveSession {
   }
 
   #flowsStarted(): void {
-    if (this.client !== undefined && this.#isOpen) this.#settle(this.client);
+    const { openClient } = this.#host;
+    if (openClient !== undefined) this.#settle(openClient);
     void this.#connection.flowsStarted();
   }
 
   /** All nodes are there: subscriptions are brought in line with them, and what was held is let through. */
   #settle(client: SessionClient): void {
-    const { autoUnsubscribe } = this.#settings;
     const present = flowFileSubscribers(this.#lifecycle.nodes, this.node.id);
-    for (const subscription of autoUnsubscribe ? client.subscriptions() : []) {
-      for (const id of rememberedUsers(subscription).keys()) {
-        if (!isPresent(id, present)) client.unsubscribe(id, subscription.filter);
-      }
-    }
-    client.reconcile((subscription) => {
-      const fate = subscriptionFate(subscription, present, autoUnsubscribe);
-      // Without any user there will be no connection, and the session collects messages at the broker.
-      return fate === 'deactivate' && this.#users.size === 0 ? 'keep' : fate;
-    });
-    client.release();
+    settleSubscriptions(client, present, this.#users.ids, this.settings.autoUnsubscribe);
     void this.#connection.align();
   }
 
@@ -374,62 +331,5 @@ export class Broker implements LiveSession {
 
   #connectedAlready(): SessionError {
     return new SessionError('ERR_CONNECTED_ALREADY', this.#translate('errors.connected-already'));
-  }
-
-  /** Longest pause between two attempts to connect. */
-  get maxReconnectDelayMs(): number {
-    const configured = Number((this.RED.settings as { mqttReconnectTime?: unknown }).mqttReconnectTime);
-    return Math.max(DEFAULT_MAX_RECONNECT_DELAY_MS, configured || 0);
-  }
-
-  get #address(): string {
-    const { url } = this.#settings.connection;
-    return `${this.clientId}@${url.replace(/\/\/[^/]*@/, '//')}`;
-  }
-
-  get #credentials(): BrokerCredentials {
-    return (this.node.credentials as BrokerCredentials | undefined) ?? {};
-  }
-
-  #settingsOf(config: BrokerConfig, credentials: BrokerCredentials): BrokerSettings {
-    const { store, addTLSOptions } = this.parts;
-    return brokerSettings(config, credentials, {
-      storeExpiry: store.expiry,
-      proxyOptions: (this.RED.settings as { proxyOptions?: unknown }).proxyOptions,
-      ...(addTLSOptions === undefined ? {} : { addTLSOptions }),
-    });
-  }
-
-  #hosted(): HostedSession {
-    const { clientId, connection, birth, close, expiryInterval, onSessionLost } = this.#settings;
-    const { maxInflight, brokerReceiveMaximum, maxSendRate } = this.#settings;
-    return {
-      clientId,
-      connection: { ...connection, topicAliases: this.topicAliases },
-      expiryInterval,
-      onSessionLost,
-      maxReconnectDelayMs: this.maxReconnectDelayMs,
-      ...(birth === undefined ? {} : { birth }),
-      ...(close === undefined ? {} : { close }),
-      ...(maxInflight === undefined ? {} : { maxInflight }),
-      ...(brokerReceiveMaximum === undefined ? {} : { brokerReceiveMaximum }),
-      ...(maxSendRate === undefined ? {} : { maxSendRate }),
-    };
-  }
-
-  #currentStatus(): SessionStatus {
-    const { client } = this;
-    const { count: stored } = client?.stored ?? { count: 0 };
-    const waiting = client?.connected ? stored - client.inflight : undefined;
-    const draining = this.#drain.observe(waiting, client?.statistics().messagesSent ?? 0, performance.now());
-    const facts = {
-      state: client?.state,
-      failure: this.#host.failure,
-      stored,
-      paused: client?.paused ?? false,
-      draining,
-      protocolVersion: this.protocolVersion,
-    };
-    return sessionStatus(facts, this.#translate);
   }
 }

@@ -94,6 +94,7 @@ export class CoreClient extends EventEmitter {
     client.on('disconnected', (end, wasUp) => this.#disconnected(end, wasUp));
     client.on('subscription', (subscription) => this.#answered(subscription));
     client.on('message', ({ topic, payload, qos, retain, dup, properties }) => {
+      if (this.listenerCount('message') === 0) return;
       const packet = receivedPacket({ topic, payload, qos, retain, dup, properties });
       this.#tell('message', topic, payload, packet);
     });

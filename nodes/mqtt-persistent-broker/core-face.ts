@@ -4,8 +4,9 @@ import { UserCalls } from '../../src/client/user-calls';
 import type { SubscriptionRequest } from '../../src/session/subscriptions';
 import { isRecord } from '../shared/config-values';
 import { prepareMessage } from '../shared/publish-message';
-import type { Broker, SessionUser } from './broker';
+import type { Broker } from './broker';
 import { CoreClient, filterRequest, type ReceivedPacket, receivedPacket } from './core-client';
+import type { SessionUser } from './session-users';
 
 type Done = (error?: Error) => void;
 type CoreHandler = (topic: string, payload: Buffer, packet: ReceivedPacket) => void;
@@ -50,8 +51,8 @@ export class CoreFace {
   attach(): void {
     const { broker } = this;
     const properties: Record<string, () => unknown> = {
-      broker: () => broker.config.broker,
-      port: () => broker.config.port,
+      broker: () => broker.configuration.config.broker,
+      port: () => broker.configuration.config.port,
       brokerurl: () => broker.settings.connection.url,
       clientid: () => broker.clientId,
       options: () => this.#options(),
@@ -91,7 +92,7 @@ export class CoreFace {
       keepalive,
       clean,
       clientId,
-      reconnectPeriod: this.broker.maxReconnectDelayMs,
+      reconnectPeriod: this.broker.configuration.maxReconnectDelayMs,
       protocolVersion,
       ...(protocolVersion === 3 && { protocolId: 'MQIsdp' }),
       ...(will !== undefined && { will }),
@@ -172,7 +173,7 @@ export class CoreFace {
       if (prepared === undefined) return;
       const { message, payload, topicAlias } = prepared;
       msg.payload = payload;
-      if (topicAlias !== undefined) this.broker.topicAliases.wish(message.topic, topicAlias);
+      if (topicAlias !== undefined) this.broker.configuration.topicAliases.wish(message.topic, topicAlias);
       const messageId = typeof msg._msgid === 'string' ? msg._msgid : this.RED.util.generateId();
       this.broker.publish(message, { node: this.node.id, messageId }, 'stored', finish);
     } catch (error) {
@@ -197,7 +198,7 @@ export class CoreFace {
 
   /** They count from the next connect on. */
   #setOptions(options: unknown): void {
-    if (isRecord(options)) this.broker.setOptions(options);
+    if (isRecord(options)) this.broker.configuration.override(options);
   }
 
   #call(callback: Done | undefined): void {

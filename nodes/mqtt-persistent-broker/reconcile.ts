@@ -1,4 +1,5 @@
 import { rememberedUsers } from '../../src/client/remembered-users';
+import type { SessionClient } from '../../src/client/session-client';
 import type { Subscription } from '../../src/session/state';
 import type { FlowFileNode } from '../shared/flow-lifecycle';
 
@@ -42,6 +43,29 @@ export function subscriptionFate(
   const remembered = [...rememberedUsers(subscription).keys()].some((id) => isPresent(id, present));
   if (remembered || present.filters.has(subscription.filter) || present.hasUnknownFilter) return 'deactivate';
   return autoUnsubscribe ? 'remove' : 'keep';
+}
+
+/**
+ * All nodes are there: the session's subscriptions are brought in line with them, and what was held for them is let
+ * through. `users`: ids of those that use the session now.
+ */
+export function settleSubscriptions(
+  client: SessionClient,
+  present: FlowFileSubscribers,
+  users: ReadonlySet<string>,
+  autoUnsubscribe: boolean,
+): void {
+  for (const subscription of autoUnsubscribe ? client.subscriptions() : []) {
+    for (const id of rememberedUsers(subscription).keys()) {
+      if (!isPresent(id, present)) client.unsubscribe(id, subscription.filter);
+    }
+  }
+  client.reconcile((subscription) => {
+    const fate = subscriptionFate(subscription, present, autoUnsubscribe);
+    // Without any user there will be no connection, and the session collects messages at the broker.
+    return fate === 'deactivate' && users.size === 0 ? 'keep' : fate;
+  });
+  client.release((id) => !users.has(id) && isPresent(id, present));
 }
 
 /** Whether a node, or the one it was made from in a subflow, is in the flow file. */

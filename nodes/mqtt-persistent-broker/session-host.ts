@@ -85,6 +85,11 @@ export class SessionHost {
     return this.#client;
   }
 
+  /** The client, once its session was opened. */
+  get openClient(): SessionClient | undefined {
+    return this.#isOpen ? this.#client : undefined;
+  }
+
   /** Of the session; undefined until a generated one is known. */
   get clientId(): string | undefined {
     return this.#client?.clientId ?? this.hosted.clientId;

@@ -1,12 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
-import type { UnacknowledgedReport } from '../../src/client/manual-acknowledgements';
+import type { AbandonedReport, UnacknowledgedReport } from '../../src/client/manual-acknowledgements';
 import type { DiscardedMessage, SessionClient } from '../../src/client/session-client';
 import { reasonCodeName } from '../../src/connection/reason-codes';
 import type { ConnectionEnd } from '../../src/connection/types';
 import { errorCode, SessionError } from '../../src/errors';
 import type { Report } from '../../src/session/effects';
 import type { Subscription } from '../../src/session/state';
+import { reasonText } from '../shared/error-sentence';
 import { RepeatLimit } from '../shared/repeat-limit';
 import type { Translate } from '../shared/texts';
 
@@ -33,6 +34,7 @@ export class SessionReporter {
     client.on('discarded', (discarded) => this.#discarded(discarded));
     client.on('subscription', (subscription) => this.#subscriptionAnswered(subscription));
     client.on('unacknowledged', (report) => this.#unacknowledged(report));
+    client.on('abandoned', (report) => this.#abandoned(report));
     client.on('report', (report) => this.#report(report, address));
     client.on('notice', ({ level, text }) => this.#log(level, text));
     client.on('storeError', (error) => this.failed(error));
@@ -105,7 +107,7 @@ export class SessionReporter {
 
   #subscriptionAnswered({ filter, refusedWith }: Subscription): void {
     if (refusedWith === undefined) return;
-    const reason = reasonCodeName('suback', refusedWith);
+    const reason = reasonText(refusedWith, this.translate) ?? reasonCodeName('suback', refusedWith);
     const text = this.translate('errors.subscription-refused', { topic: filter, reason });
     this.failed(new SessionError('ERR_SUBSCRIPTION_REFUSED', text, { details: { filter, reasonCode: refusedWith } }), {
       topic: filter,
@@ -118,6 +120,10 @@ export class SessionReporter {
     const node = this.RED.nodes.getNode(subscriber) as Node | null | undefined;
     const seconds = Math.round(waitingMs / 1000);
     (node ?? this.node).warn(this.translate(key, { count, seconds, topic, node: subscriber }));
+  }
+
+  #abandoned({ count, topic, subscriber }: AbandonedReport): void {
+    this.node.warn(this.translate('log.abandoned', { count, topic, node: subscriber }));
   }
 
   #report(report: Report, address: string): void {

@@ -1,7 +1,7 @@
 import type { Node, NodeMessage } from 'node-red';
 import type { MessageHandler } from '../../src/client/router';
 import type { Datatype } from '../shared/payload';
-import { inboundMsg } from '../shared/received-message';
+import { type InboundMsg, inboundMsg } from '../shared/received-message';
 import { handedOver } from './handed-over';
 
 /** Makes the handlers that give received messages to the flow behind an in node, decoded as `datatype`. */
@@ -12,7 +12,7 @@ export function deliverTo(
 ): (datatype: Datatype) => MessageHandler {
   return (datatype) => (received) => {
     const result = inboundMsg(received, datatype, broker.isLocal);
-    const msg = { ...result.msg } as NodeMessage;
+    const msg = result.msg as InboundMsg & NodeMessage;
     try {
       if ('problem' in result) node.error(translate(`node-red:mqtt.errors.${result.problem}`), msg);
       else node.send(msg);

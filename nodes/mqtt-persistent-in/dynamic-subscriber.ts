@@ -2,7 +2,8 @@ import type { Node, NodeMessage, NodeMessageInFlow } from 'node-red';
 import type { AcknowledgementMode, MessageHandler } from '../../src/client/router';
 import type { SessionClient } from '../../src/client/session-client';
 import { SessionError } from '../../src/errors';
-import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
+import type { Broker } from '../mqtt-persistent-broker/broker';
+import type { SessionUser } from '../mqtt-persistent-broker/session-users';
 import { isConnectionAction, performConnectionAction } from '../shared/connection-actions';
 import type { Datatype } from '../shared/payload';
 import {

@@ -3,7 +3,8 @@ import type { AcknowledgementMode, MessageHandler } from '../../src/client/route
 import { assertTopicFilter } from '../../src/client/topics';
 import { SessionError } from '../../src/errors';
 import { isSharedFilter } from '../../src/session/topics';
-import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
+import type { Broker } from '../mqtt-persistent-broker/broker';
+import type { SessionUser } from '../mqtt-persistent-broker/session-users';
 import { booleanOf, qosOf } from '../shared/config-values';
 import { retainHandlingOf } from '../shared/subscribe-action';
 

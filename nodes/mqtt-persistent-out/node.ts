@@ -1,7 +1,8 @@
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { SessionError } from '../../src/errors';
-import type { Broker, SessionUser } from '../mqtt-persistent-broker/broker';
+import type { Broker } from '../mqtt-persistent-broker/broker';
 import { brokerOf } from '../mqtt-persistent-broker/node';
+import type { SessionUser } from '../mqtt-persistent-broker/session-users';
 import { isConnectionAction, performConnectionAction } from '../shared/connection-actions';
 import { markPublished, prepareMessage, publishSettings } from '../shared/publish-message';
 import { quietErrors } from '../shared/quiet-errors';
@@ -41,7 +42,8 @@ export function registerOut(RED: NodeAPI): void {
         warned = true;
         this.warn(translate('warnings.clean-session'));
       }
-      if (prepared.topicAlias !== undefined) broker.topicAliases.wish(prepared.message.topic, prepared.topicAlias);
+      if (prepared.topicAlias !== undefined)
+        broker.configuration.topicAliases.wish(prepared.message.topic, prepared.topicAlias);
       broker.publish(prepared.message, { node: this.id, messageId: msg._msgid }, until, done);
     };
 

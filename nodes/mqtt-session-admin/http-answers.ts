@@ -3,7 +3,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Response } from 'express';
 import type { DeadLetterPage } from '../../src/admin/dead-letters';
 import type { WaitingMessage } from '../../src/admin/queued-messages';
-import { errorCode } from '../../src/errors';
+import { type DescribedError, describeError } from '../../src/errors';
 import { plainMessage } from '../../src/transfer/jsonl-format';
 
 /** HTTP status of errors; what is not here is 500. */
@@ -70,16 +70,16 @@ function payloadPreview(payload: Buffer): { preview: string; isText: boolean; is
   return { preview: isText ? text : start.toString('hex'), isText, isCut };
 }
 
-/** `{ code, message }`. */
+/** A `DescribedError`. */
 export function answerError(response: Response, error: unknown, knownStatus?: number): void {
   if (response.headersSent) {
     // In the middle of a download: it must not look complete.
     response.destroy();
     return;
   }
-  const { code, status, message } = describe(error);
+  const { status, ...described } = describe(error);
   protect(response);
-  response.status(knownStatus ?? status).json({ code, message });
+  response.status(knownStatus ?? status).json(described);
 }
 
 export function protect(response: Response): void {
@@ -87,12 +87,12 @@ export function protect(response: Response): void {
   response.setHeader('X-Content-Type-Options', 'nosniff');
 }
 
-function describe(error: unknown): { code: string; status: number; message: string } {
-  const { message } = error as Error;
-  const code = errorCode(error);
+function describe(error: unknown): DescribedError & { status: number } {
+  const described = describeError(error as Error);
+  const { code } = described;
   // The router could not decode a part of the path.
-  if (error instanceof URIError) return { code: 'ERR_REQUEST', status: 400, message };
-  if (code?.startsWith('ERR_MCPS_')) return { code, status: 422, message };
-  if (code?.startsWith('ERR_BROKER_')) return { code, status: 502, message };
-  return { code: code ?? 'ERR_UNKNOWN', status: STATUS[code ?? ''] ?? 500, message };
+  if (error instanceof URIError) return { ...described, code: 'ERR_REQUEST', status: 400 };
+  if (code.startsWith('ERR_MCPS_')) return { ...described, status: 422 };
+  if (code.startsWith('ERR_BROKER_')) return { ...described, status: 502 };
+  return { ...described, status: STATUS[code] ?? 500 };
 }

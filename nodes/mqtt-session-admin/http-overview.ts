@@ -26,6 +26,7 @@ export function overviewQuery(request: Request): OverviewQuery {
  */
 export function isPermitted(guard: RequestHandler, request: Request): Promise<boolean> {
   return new Promise((resolve) => {
+    // A whole response cannot be made without a connection; to refuse, a guard needs these members only.
     const refusing = { statusCode: 401, setHeader: () => refusing, status: () => refusing, end: () => resolve(false) };
     void guard(request, refusing as unknown as Response, () => resolve(true));
   });

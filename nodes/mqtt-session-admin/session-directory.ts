@@ -2,7 +2,7 @@ import type { NodeAPI } from 'node-red';
 import type { LiveSession } from '../../src/admin/context';
 import { infoOfUsed, overviewOf, type SessionInfo } from '../../src/admin/session-info';
 import { listSessions } from '../../src/admin/sessions';
-import { errorCode } from '../../src/errors';
+import { type DescribedError, describeError } from '../../src/errors';
 import { sessionClaims } from '../mqtt-persistent-broker/session-host';
 import { DepthHistory, type Trend } from './depth-history';
 import { type KnownStore, knownStores, withStore } from './known-stores';
@@ -29,7 +29,7 @@ export interface DirectoryStore {
   name: string;
   path: string;
   /** Why its sessions are not in the list. */
-  error?: { code: string; message: string };
+  error?: DescribedError;
 }
 
 export interface DirectoryPage extends OverviewPage {
@@ -70,7 +70,7 @@ export class SessionDirectory {
       try {
         for (const session of await this.#sessionsOf(store)) sessions.push({ ...overviewOf(session), store: id });
       } catch (error) {
-        described.error = { code: errorCode(error) ?? 'ERR_UNKNOWN', message: (error as Error).message };
+        described.error = describeError(error as Error);
       }
     }
     const page = overviewPage(sessions, query, Date.now());

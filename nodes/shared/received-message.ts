@@ -1,5 +1,6 @@
 import type { AcknowledgementReference } from '../../src/client/acknowledgement-reference';
 import type { ReceivedMessage } from '../../src/client/router';
+import type { MessageProperties } from '../../src/session/message';
 import { userPropertiesOf } from './config-values';
 import { type Datatype, decodePayload, type PayloadProblem } from './payload';
 
@@ -32,13 +33,18 @@ export type InboundResult = { msg: InboundMsg } | { problem: PayloadProblem; msg
  * `brokerIsLocal`: the broker was given as localhost or 127.0.0.1.
  */
 export function inboundMsg(received: ReceivedMessage, datatype: Datatype, brokerIsLocal: boolean): InboundResult {
-  const { topic, qos, retain, properties = {}, mqttAck } = received;
-  const acknowledgement = mqttAck === undefined ? {} : { mqttAck: { ...mqttAck } };
-  const decoded = decodePayload(received.payload, datatype, properties);
-  if (decoded.problem !== undefined) {
-    return { problem: decoded.problem, msg: { topic, payload: decoded.payload, qos, retain, ...acknowledgement } };
-  }
-  const msg: InboundMsg = { topic, payload: decoded.payload, qos, retain, ...acknowledgement };
+  const { topic, qos, retain, properties, mqttAck } = received;
+  const decoded = decodePayload(received.payload, datatype, properties ?? {});
+  const msg: InboundMsg = { topic, payload: decoded.payload, qos, retain };
+  if (mqttAck !== undefined) msg.mqttAck = { ...mqttAck };
+  if (decoded.problem !== undefined) return { problem: decoded.problem, msg };
+  if (properties !== undefined) addProperties(msg, properties);
+  if (received.redelivered) msg.redelivered = true;
+  if (brokerIsLocal) msg._topic = topic;
+  return { msg };
+}
+
+function addProperties(msg: InboundMsg, properties: MessageProperties): void {
   if (properties.responseTopic) msg.responseTopic = properties.responseTopic;
   if (properties.correlationData !== undefined) msg.correlationData = Buffer.from(properties.correlationData);
   if (properties.contentType) msg.contentType = properties.contentType;
@@ -46,7 +52,4 @@ export function inboundMsg(received: ReceivedMessage, datatype: Datatype, broker
   if (properties.payloadFormatIndicator !== undefined) msg.payloadFormatIndicator = properties.payloadFormatIndicator;
   const userProperties = userPropertiesOf(properties.userProperties);
   if (userProperties !== undefined) msg.userProperties = userProperties;
-  if (received.redelivered) msg.redelivered = true;
-  if (brokerIsLocal) msg._topic = topic;
-  return { msg };
 }

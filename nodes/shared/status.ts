@@ -2,6 +2,7 @@ import type { ClientState } from '../../src/client/session-client';
 import { reasonCodeName } from '../../src/connection/reason-codes';
 import type { ConnectionEnd } from '../../src/connection/types';
 import { errorCode, SessionError } from '../../src/errors';
+import { reasonText } from './error-sentence';
 import type { Translate } from './texts';
 
 export type StatusState =
@@ -57,13 +58,14 @@ export function sessionStatus(facts: StatusFacts, translate: Translate): Session
   const failure = facts.failure ?? (state?.kind === 'opening' ? state.error : undefined);
   if (failure !== undefined) return failureStatus(failure, stored, translate);
   if (state?.kind === 'open' && state.link.kind === 'up') return upStatus(facts, translate);
+  const count = stored === 0 ? undefined : translate('status.queued', { count: stored });
   if (state?.kind === 'open' && state.link.kind === 'connecting') {
-    return { fill: 'yellow', shape: 'ring', text: `${KEY}connecting`, state: 'connecting', queued: stored };
+    const text = count === undefined ? `${KEY}connecting` : `connecting: ${count}`;
+    return { fill: 'yellow', shape: 'ring', text, state: 'connecting', queued: stored };
   }
   const end = state?.kind === 'open' && state.link.kind === 'waiting' ? state.end : undefined;
   const contested = state?.kind === 'open' && state.contested ? translate('status.contested') : undefined;
   const reason = contested ?? (end === undefined ? undefined : shortReason(end, facts.protocolVersion, translate));
-  const count = stored === 0 ? undefined : translate('status.queued', { count: stored });
   const details = [reason, count].filter((detail) => detail !== undefined);
   const text = details.length === 0 ? `${KEY}disconnected` : `disconnected: ${details.join(', ')}`;
   return {
@@ -111,6 +113,8 @@ function shortReason(end: ConnectionEnd, protocolVersion: 3 | 4 | 5, translate: 
     case 'server-disconnect': {
       const packet = kind === 'refused' ? 'connack' : 'disconnect';
       if (reasonCode === undefined) return undefined;
+      const known = reasonText(reasonCode, translate);
+      if (known !== undefined) return known;
       const name = reasonCodeName(packet, reasonCode, protocolVersion);
       return name.charAt(0).toLowerCase() + name.slice(1);
     }

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import type { SessionClient } from '../client/session-client';
-import { errorCode } from '../errors';
+import { type DescribedError, describeError } from '../errors';
 import type { SessionState, Subscription } from '../session/state';
 import type { HolderIdentity } from '../store/holder-identity';
 import { livingHolder } from '../store/in-use';
@@ -55,9 +55,9 @@ export interface SessionInfo {
   /** The process that has it, if it is not this one. */
   lockedBy?: { host: string; pid: number };
   /** Why it cannot be read or opened: damaged, written by a newer version, locked. */
-  error?: { code: string; message: string };
+  error?: DescribedError;
   /** Why the last connection, or the last attempt to make one, ended; gone as soon as there is a connection. */
-  connectionError?: { code: string; message: string };
+  connectionError?: DescribedError;
 }
 
 /** As in a list of many. */
@@ -230,10 +230,10 @@ function shareOf(bytes: number, maxBytes: number): number {
 function connectionErrorOf({ state }: SessionClient): Pick<SessionInfo, 'connectionError'> {
   const error = state.kind === 'open' ? state.end?.error : undefined;
   if (error === undefined) return {};
-  return { connectionError: { code: errorCode(error) ?? 'ERR_UNKNOWN', message: error.message } };
+  return { connectionError: describeError(error) };
 }
 
 function errorOf(error: Error | undefined): Pick<SessionInfo, 'error'> {
   if (error === undefined) return {};
-  return { error: { code: errorCode(error) ?? 'ERR_UNKNOWN', message: error.message } };
+  return { error: describeError(error) };
 }

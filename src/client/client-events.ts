@@ -6,7 +6,7 @@ import type { Message, MessageOrigin } from '../session/message';
 import type { ConnectionLimits } from '../session/packets';
 import type { Subscription } from '../session/state';
 import type { LinkState } from './link';
-import type { UnacknowledgedReport } from './manual-acknowledgements';
+import type { AbandonedReport, UnacknowledgedReport } from './manual-acknowledgements';
 import type { ReceivedMessage } from './router';
 import { UserCalls } from './user-calls';
 
@@ -38,6 +38,8 @@ export interface SessionClientEvents {
   message: [ReceivedMessage];
   /** The oldest message that its subscriber is to acknowledge has been waiting for a minute, or another one. */
   unacknowledged: [UnacknowledgedReport];
+  /** Messages are acknowledged although their subscriber has not done so: it has gone for good. */
+  abandoned: [AbandonedReport];
   subscription: [Subscription];
   report: [Report];
   /** What recovery found when the session was opened. */

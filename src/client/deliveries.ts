@@ -2,7 +2,7 @@ import type { Scheduler } from '../scheduler';
 import type { Delivery } from '../session/effects';
 import type { AcknowledgementReference } from './acknowledgement-reference';
 import { DeliveryGate } from './delivery-gate';
-import { ManualAcknowledgements, type UnacknowledgedReport } from './manual-acknowledgements';
+import { type AbandonedReport, ManualAcknowledgements, type UnacknowledgedReport } from './manual-acknowledgements';
 import type { ReceivedMessage, Route } from './router';
 import type { Counters } from './statistics';
 import type { Subscribers } from './subscribers';
@@ -23,6 +23,8 @@ export interface DeliveriesOptions {
   received: (message: ReceivedMessage) => void;
   /** A message has been waiting for the acknowledgement of its subscriber for a minute, or another one. */
   unacknowledged: (report: UnacknowledgedReport) => void;
+  /** Messages are acknowledged although their subscriber has not done so: it is gone for good. */
+  abandoned: (report: AbandonedReport) => void;
 }
 
 /** The way of received messages to their subscribers: held while nobody is there, handed over, then acknowledged. */
@@ -30,6 +32,8 @@ export class Deliveries {
   readonly manual: ManualAcknowledgements;
   readonly #gate = new DeliveryGate((delivery) => this.#handOver(delivery));
   #open: DeliveringSession | undefined;
+  /** Handed over, and handled when the same promise is settled. */
+  #burst: { settled: Promise<unknown>; open: DeliveringSession | undefined; deliveries: Delivery[] } | undefined;
 
   constructor(
     private readonly subscribers: Subscribers,
@@ -65,9 +69,11 @@ export class Deliveries {
     this.#gate.hold();
   }
 
-  /** All subscribers are there. What they are to get again goes first: it is older. */
-  release(): void {
-    this.#gate.release(() => this.#handOverAgain((filter) => this.subscribers.isGivenUp(filter)));
+  /** All subscribers are there, but those that may return. What they are to get again goes first: it is older. */
+  release(mayReturn?: (subscriber: string) => boolean): void {
+    this.#gate.release(() =>
+      this.#handOverAgain((subscriber, filter) => this.subscribers.isGoneForGood(subscriber, filter, mayReturn)),
+    );
   }
 
   /** Somebody has subscribed: there may be something that they are to get again. */
@@ -82,8 +88,7 @@ export class Deliveries {
 
   #handOver(delivery: Delivery): void {
     const open = this.#open;
-    const { message, dup, redelivered } = delivery;
-    this.options.received({ ...message, dup, redelivered });
+    this.options.received(receivedOf(delivery, delivery.redelivered));
     const routes = this.subscribers.route(delivery);
     this.counters.handedOver(routes.length, delivery.redelivered);
     const unsettled: Promise<void>[] = [];
@@ -100,37 +105,62 @@ export class Deliveries {
     });
     if (references.length === 0) open?.taken(delivery);
     else if (open?.awaited(delivery) === false) this.manual.withdrawn(delivery.delivery);
-    if (unsettled.length === 0) open?.handled(delivery);
-    else void Promise.all(unsettled).then(() => open?.handled(delivery));
+    const [first] = unsettled;
+    if (first === undefined) open?.handled(delivery);
+    else this.#handledAfter(unsettled.length === 1 ? first : Promise.all(unsettled), delivery);
+  }
+
+  /** The messages of a burst often wait for the same promise: they share one reaction to it. */
+  #handledAfter(settled: Promise<unknown>, delivery: Delivery): void {
+    const open = this.#open;
+    if (this.#burst?.settled === settled && this.#burst.open === open) {
+      this.#burst.deliveries.push(delivery);
+      return;
+    }
+    const burst = { settled, open, deliveries: [delivery] };
+    this.#burst = burst;
+    void settled.then(() => {
+      if (this.#burst === burst) this.#burst = undefined;
+      for (const each of burst.deliveries) open?.handled(each);
+    });
   }
 
   /** @returns when the message is done with, as far as the subscriber does not acknowledge it by the reference. */
   #give(
-    { message, dup }: Delivery,
+    delivery: Delivery,
     { handler }: Route,
     mqttAck: AcknowledgementReference | undefined,
     redelivered: boolean,
   ): Promise<void> | undefined {
-    const received: ReceivedMessage = { ...message, dup, redelivered };
+    const received = receivedOf(delivery, redelivered);
     if (mqttAck === undefined) return this.calls.settled(() => handler(received));
     received.mqttAck = mqttAck;
     // Ours is kept until it is acknowledged, in case it must be handed over again; the flow may change what it gets.
-    received.payload = Buffer.from(message.payload);
+    received.payload = Buffer.from(received.payload);
     this.calls.run(() => handler(received));
     return undefined;
   }
 
-  #handOverAgain(isGivenUp: (filter: string) => boolean): void {
-    this.manual.handOverAgain(
+  #handOverAgain(isGoneForGood: (subscriber: string, filter: string) => boolean): void {
+    const abandoned = this.manual.handOverAgain(
       (subscriber, filter, topic) => {
         if (this.holding) return 'wait';
         const route = this.subscribers.routeAgain(subscriber, filter, topic);
         if (route !== undefined) return route;
-        if (!isGivenUp(filter)) return 'wait';
+        if (!isGoneForGood(subscriber, filter)) return 'wait';
         this.counters.unrouted += 1;
-        return 'settled';
+        return 'abandoned';
       },
       async (delivery, route, mqttAck) => this.#give(delivery, route, mqttAck, true),
     );
+    for (const report of abandoned) this.options.abandoned(report);
   }
+}
+
+/** A subscriber's own. Written out, because this is done for every message. */
+function receivedOf({ message, dup }: Delivery, redelivered: boolean): ReceivedMessage {
+  const { topic, payload, qos, retain, properties } = message;
+  const received: ReceivedMessage = { topic, payload, qos, retain, dup, redelivered };
+  if (properties !== undefined) received.properties = properties;
+  return received;
 }

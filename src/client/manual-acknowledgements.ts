@@ -15,6 +15,14 @@ export interface UnacknowledgedReport {
   waitingMs: number;
 }
 
+/** Messages whose subscriber has gone for good before it acknowledged them: they are acknowledged without it. */
+export interface AbandonedReport {
+  count: number;
+  /** Of the oldest. */
+  topic: string;
+  subscriber: string;
+}
+
 /** A message that waits this long for its acknowledgement is reported, and again as often. */
 const REPORTED_AFTER_MS = 60_000;
 /** So many tokens that are void are remembered, with the reason. */
@@ -137,21 +145,27 @@ export class ManualAcknowledgements {
 
   /**
    * Hands over again what has lost its subscriber: `successor` names the one in its place, or says that there is none yet
-   * (`wait`) or never will be (`settled`). `handOver` gets each with a new reference; the answer is when it is done with,
+   * (`wait`) or never will be (`abandoned`). `handOver` gets each with a new reference; the answer is when it is done with,
    * if the successor does not acknowledge by itself.
+   * @returns what is abandoned, by subscriber.
    */
   handOverAgain(
-    successor: (subscriber: string, filter: string, topic: string) => Route | 'wait' | 'settled',
+    successor: (subscriber: string, filter: string, topic: string) => Route | 'wait' | 'abandoned',
     handOver: (delivery: Delivery, route: Route, reference: AcknowledgementReference | undefined) => Promise<void>,
-  ): void {
+  ): AbandonedReport[] {
+    const abandoned = new Map<string, AbandonedReport>();
     const all = [...this.#messages.values()].flatMap(({ handOvers }) => [...handOvers]);
     for (const each of all) {
       const { of, subscriber, filter } = each;
       if (!each.waits || !of.handOvers.has(each)) continue;
-      const route = successor(subscriber, filter, of.delivery.message.topic);
+      const { topic } = of.delivery.message;
+      const route = successor(subscriber, filter, topic);
       if (route === 'wait') continue;
       each.waits = false;
-      if (route === 'settled') {
+      if (route === 'abandoned') {
+        const report = abandoned.get(subscriber) ?? { count: 0, topic, subscriber };
+        report.count += 1;
+        abandoned.set(subscriber, report);
         this.#settle(each);
       } else if (route.acknowledge === 'manual') {
         each.filter = route.filter;
@@ -160,6 +174,7 @@ export class ManualAcknowledgements {
         void handOver(of.delivery, route, undefined).then(() => this.#settle(each));
       }
     }
+    return [...abandoned.values()];
   }
 
   #acknowledge(token: number): AcknowledgementOutcome {

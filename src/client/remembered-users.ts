@@ -14,3 +14,15 @@ export function rememberedUsers(subscription: Subscription | undefined): Remembe
 export function formatUsers(users: RememberedUsers): string | undefined {
   return users.size === 0 ? undefined : JSON.stringify([...users]);
 }
+
+/** The subscriptions in which `subscriber` is remembered, each with its note. Those that are being removed are not. */
+export function rememberedBy(
+  subscriptions: readonly Subscription[],
+  subscriber: string,
+): { subscription: Subscription; note: string }[] {
+  return subscriptions.flatMap((subscription) => {
+    if (subscription.state === 'removing') return [];
+    const note = rememberedUsers(subscription).get(subscriber);
+    return note === undefined ? [] : [{ subscription, note }];
+  });
+}

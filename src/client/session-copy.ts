@@ -1,4 +1,5 @@
 import type { QueuedMessage } from '../session/message';
+import { queuedMessage } from '../session/queued-message';
 import { RecordKind, type SessionRecord } from '../session/records';
 import type { SessionMetadata, SessionState } from '../session/state';
 import type { DeadLetterFile, QueueReader } from './ports';
@@ -33,8 +34,7 @@ export async function* queuedMessages(
       if (sequence > end) return;
       after = sequence;
       if (record.kind !== RecordKind.Enqueued || !isStored(sequence)) continue;
-      const { message, enqueuedAt, origin } = record;
-      yield { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) };
+      yield queuedMessage(sequence, record);
     }
   }
 }

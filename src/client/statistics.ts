@@ -35,7 +35,7 @@ export interface ClientCounts {
   delivered: number;
   /** Of these: marked `redelivered`. */
   redelivered: number;
-  /** Messages that came in for no subscriber; they are acknowledged. */
+  /** Messages that came in for no subscriber, or whose subscriber went for good without acknowledging them: they are. */
   unrouted: number;
   /** Messages that left the queue without having been delivered. */
   discarded: number;
@@ -97,7 +97,7 @@ interface Unacknowledged {
   oldestAt: number;
 }
 
-interface OpenSession {
+interface CountedSession {
   session: Session;
   journal: Journal;
 }
@@ -119,7 +119,7 @@ export class Counters {
   requeued = 0;
   readonly discarded: Partial<Record<DiscardReason, number>> = {};
   #past: SessionCounts = { overdue: 0, evicted: 0, bytesWritten: 0, writes: 0, syncs: 0 };
-  #open: OpenSession | undefined;
+  #open: CountedSession | undefined;
 
   /** A message came in for so many subscribers. */
   handedOver(subscribers: number, redelivered: boolean): void {
@@ -133,7 +133,7 @@ export class Counters {
   }
 
   /** From now on this session counts. */
-  opened(open: OpenSession): void {
+  opened(open: CountedSession): void {
     if (this.#open !== undefined) this.closed(this.#open.journal);
     this.#open = open;
   }
@@ -180,12 +180,12 @@ export class Statistics {
   }
 
   /** With the open session, if there is one, and what the flow has not acknowledged. */
-  read(session: Session | undefined, journal: Journal | undefined, unacknowledged: Unacknowledged): ClientStatistics {
+  read(open: CountedSession | undefined, unacknowledged: Unacknowledged): ClientStatistics {
     const counts = this.#counts();
     return {
       since: Math.trunc(this.#since),
       ...(this.#before === undefined ? counts : difference(counts, this.#before)),
-      ...this.#gauges(session, journal, unacknowledged),
+      ...this.#gauges(open, unacknowledged),
     };
   }
 
@@ -220,7 +220,8 @@ export class Statistics {
     };
   }
 
-  #gauges(session: Session | undefined, journal: Journal | undefined, unacknowledged: Unacknowledged): ClientGauges {
+  #gauges(open: CountedSession | undefined, unacknowledged: Unacknowledged): ClientGauges {
+    const { session, journal } = open ?? {};
     const { state, counters } = this.link;
     const stored = session?.stored ?? { count: 0, bytes: 0 };
     const inflight = session?.openMessages() ?? [];

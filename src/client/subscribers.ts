@@ -1,9 +1,16 @@
+import { SessionError } from '../errors';
 import type { Delivery } from '../session/effects';
 import type { Session } from '../session/session';
 import type { Subscription } from '../session/state';
 import type { SubscriptionRequest } from '../session/subscriptions';
+import { isSharedFilter } from '../session/topics';
 import { formatUsers, type RememberedUsers, rememberedUsers } from './remembered-users';
 import { type AcknowledgementMode, type MessageHandler, type Route, Router } from './router';
+import { assertTopicFilter } from './topics';
+
+/** What `subscribe` asks the broker for; see `Subscription`. */
+export type WantedSubscription = Pick<Subscription, 'filter' | 'qos'> &
+  Partial<Pick<Subscription, 'noLocal' | 'retainAsPublished' | 'retainHandling'>>;
 
 /** The open session, as far as subscriptions go. */
 export interface SubscribingSession {
@@ -37,12 +44,19 @@ export class Subscribers {
     this.#open = undefined;
   }
 
+  /** @throws SessionError `ERR_FILTER`. */
   subscribe(
     subscriber: string,
-    request: Omit<SubscriptionRequest, 'users'>,
+    wanted: WantedSubscription,
     handler: MessageHandler,
     { note, acknowledge }: { note?: string | undefined; acknowledge?: AcknowledgementMode | undefined } = {},
   ): void {
+    const request = { noLocal: false, retainAsPublished: false, retainHandling: 0 as const, ...wanted };
+    assertTopicFilter(request.filter);
+    if (request.noLocal && isSharedFilter(request.filter)) {
+      const text = `The shared subscription ${request.filter} cannot have No Local (MQTT-3.8.3-4).`;
+      throw new SessionError('ERR_FILTER', text);
+    }
     this.#router.add(subscriber, request, handler, acknowledge);
     this.#note(request.filter, subscriber, note);
     this.#apply(request.filter);
@@ -81,13 +95,17 @@ export class Subscribers {
   }
 
   /**
-   * Nobody will subscribe to it again: it has no subscriber, and is not kept for one that is away. Not to be told while
-   * there is no subscriber at all, because all of them are being replaced then.
+   * Whether a subscriber that once had `filter`, and has not now, will not have it again: `mayReturn` says that it stays
+   * away, or it is back for other filters, or the filter is given up. To be asked when all that come back are there.
    */
-  isGivenUp(filter: string): boolean {
-    if (this.#open === undefined || this.#router.isEmpty || this.#router.has(filter)) return false;
+  isGoneForGood(subscriber: string, filter: string, mayReturn: (subscriber: string) => boolean = () => true): boolean {
+    if (this.#open === undefined) return false;
+    if (!mayReturn(subscriber) || this.#router.filtersOf(subscriber).length > 0) return true;
+    if (this.#router.has(filter)) return false;
     const state = this.#open.session.subscription(filter)?.state;
-    return state !== 'inactive' && state !== 'deactivating';
+    if (state === undefined || state === 'removing') return true;
+    // Kept for nobody: unless there is no subscriber at all, because then it was not decided about.
+    return !this.#router.isEmpty && state !== 'inactive' && state !== 'deactivating';
   }
 
   #note(filter: string, subscriber: string, note: string | undefined): void {

@@ -5,6 +5,9 @@ import { shownValue } from '../errors';
  * with, is reported and disturbs nothing: the round under way goes on.
  */
 export class UserCalls {
+  /** The last promise that a call answered, and what became of it: the calls of one turn often answer the same. */
+  #last: { answer: Promise<unknown>; settled: Promise<void> } | undefined;
+
   constructor(private readonly report: (error: Error) => void) {}
 
   run(call: () => unknown): void {
@@ -16,10 +19,14 @@ export class UserCalls {
     try {
       const result = call();
       if (!(result instanceof Promise)) return undefined;
-      return result.then(
-        () => undefined,
-        (error: unknown) => this.report(toError(error)),
-      );
+      if (this.#last?.answer !== result) {
+        const settled = result.then(
+          () => undefined,
+          (error: unknown) => this.report(toError(error)),
+        );
+        this.#last = { answer: result, settled };
+      }
+      return this.#last.settled;
     } catch (error) {
       this.report(toError(error));
       return undefined;

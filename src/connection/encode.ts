@@ -103,6 +103,7 @@ export class PacketEncoder {
   #other(packet: Packet): void {
     if (packet.messageId !== undefined) checkedIdentifier(packet.cmd, packet.messageId);
     const parts: (Buffer | string)[] = [];
+    // Declared as a whole stream; but `writeToStream` only writes to it, and destroys it when a packet cannot be encoded.
     const sink = {
       write: (part: Buffer | string) => parts.push(part) > 0,
       destroy: (error: Error) => {

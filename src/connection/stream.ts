@@ -37,7 +37,8 @@ export function openStream(address: BrokerAddress, { transport = {}, protocolVer
     ? webSocketOptions(address, transport, protocolVersion)
     : socketOptions(address, transport);
   const build = isWebSocket ? buildWebSocketStream : address.protocol === 'mqtts' ? buildTlsStream : buildTcpStream;
-  // The builders report to a client what the stream reports as well; so all they need of it is an emitter.
+  // Declared as the whole client; but the builders only report to it what the stream reports as well, and an emitter
+  // takes that.
   const client = new EventEmitter().on('error', () => undefined) as unknown as MqttClient;
   const stream = build(client, options) as Duplex;
   if (!(stream instanceof Socket)) return { stream, openEvent: undefined };
@@ -48,6 +49,7 @@ export function openStream(address: BrokerAddress, { transport = {}, protocolVer
 
 function socketOptions({ protocol, host, port }: BrokerAddress, transport: Record<string, unknown>): IClientOptions {
   const socksProxy = transport.socksProxy ?? process.env.MQTTJS_SOCKS_PROXY;
+  // `transport` is what a user wrote, of any content; the builder and TLS refuse what they cannot use.
   return {
     ...without(transport, WEBSOCKET_OPTIONS),
     ...(socksProxy !== undefined && { socksProxy }),
@@ -67,6 +69,7 @@ function webSocketOptions(
 ): IClientOptions {
   const { createWebsocket, transformWsUrl, httpProxy } = transport;
   const isSecure = protocol === 'wss';
+  // As `socketOptions`; besides, `createConnection` is an option of `ws` that the types of `mqtt` do not have.
   return {
     ...(createWebsocket !== undefined && { createWebsocket }),
     ...(transformWsUrl !== undefined && { transformWsUrl }),

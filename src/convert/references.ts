@@ -114,15 +114,15 @@ function isText(value: string | undefined): value is string {
 
 /** Sets of items that `join` makes one. */
 class DisjointSets {
-  private readonly parents = new Map<string, string>();
+  readonly #parents = new Map<string, string>();
 
   find(item: string): string {
     let root = item;
-    for (let parent = this.parents.get(root); parent !== undefined; parent = this.parents.get(root)) root = parent;
+    for (let parent = this.#parents.get(root); parent !== undefined; parent = this.#parents.get(root)) root = parent;
     // What was on the way points there from now on: chains stay short, however many brokers a variable may name.
     for (let next = item; next !== root; ) {
-      const parent = this.parents.get(next) ?? root;
-      this.parents.set(next, root);
+      const parent = this.#parents.get(next) ?? root;
+      this.#parents.set(next, root);
       next = parent;
     }
     return root;
@@ -130,6 +130,6 @@ class DisjointSets {
 
   join(left: string, right: string): void {
     const [from, to] = [this.find(left), this.find(right)];
-    if (from !== to) this.parents.set(from, to);
+    if (from !== to) this.#parents.set(from, to);
   }
 }

@@ -22,25 +22,25 @@ export class ByteReader {
   }
 
   u8(what: string): number {
-    return this.bytes.readUInt8(this.take(1, what));
+    return this.bytes.readUInt8(this.#take(1, what));
   }
 
   u16(what: string): number {
-    return this.bytes.readUInt16LE(this.take(2, what));
+    return this.bytes.readUInt16LE(this.#take(2, what));
   }
 
   u32(what: string): number {
-    return this.bytes.readUInt32LE(this.take(4, what));
+    return this.bytes.readUInt32LE(this.#take(4, what));
   }
 
   i32(what: string): number {
-    return this.bytes.readInt32LE(this.take(4, what));
+    return this.bytes.readInt32LE(this.#take(4, what));
   }
 
   /** @throws McpsError `ERR_MCPS_VALUE` above 2^53 - 1, which a number cannot hold exactly. */
   u64(what: string): number {
     const start = this.offset;
-    const value = this.bytes.readBigUInt64LE(this.take(8, what));
+    const value = this.bytes.readBigUInt64LE(this.#take(8, what));
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new McpsError('ERR_MCPS_VALUE', `${what} at offset ${start} is out of range: ${value}`, { offset: start });
     }
@@ -48,7 +48,7 @@ export class ByteReader {
   }
 
   f64(what: string): number {
-    return this.bytes.readDoubleLE(this.take(8, what));
+    return this.bytes.readDoubleLE(this.#take(8, what));
   }
 
   /** 0 or 1. */
@@ -69,7 +69,7 @@ export class ByteReader {
 
   /** A view of the next `length` bytes, not a copy. */
   raw(length: number, what: string): Buffer {
-    const start = this.take(length, what);
+    const start = this.#take(length, what);
     return this.bytes.subarray(start, start + length);
   }
 
@@ -109,7 +109,7 @@ export class ByteReader {
     }
   }
 
-  private take(length: number, what: string): number {
+  #take(length: number, what: string): number {
     if (length > this.remaining) {
       throw new McpsError(
         'ERR_MCPS_TRUNCATED',

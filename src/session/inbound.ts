@@ -1,4 +1,4 @@
-import type { Effect } from './effects';
+import type { Delivery, Effect } from './effects';
 import { Fifo } from './fifo';
 import { InboundRoom, type Occupant } from './inbound-room';
 import type { Message } from './message';
@@ -230,22 +230,19 @@ export class Inbound {
   }
 
   #deliver(packet: PublishPacket, delivery: number, redelivered: boolean): void {
-    const { topic, payload, qos, retain, dup } = packet;
-    const { subscriptionIdentifier, topicAlias: _alias, ...properties } = packet.properties ?? {};
+    const { topic, payload, qos, retain, dup, messageId, properties } = packet;
     const message: Message = { topic, payload, qos, retain };
-    if (Object.keys(properties).length > 0) message.properties = properties;
-    const identifiers = subscriptionIdentifier ?? [];
-    this.effects.push({
-      type: 'deliver',
-      delivery: {
-        delivery,
-        ...(packet.messageId === undefined ? {} : { identifier: packet.messageId }),
-        message,
-        dup,
-        redelivered,
-        subscriptionIdentifiers: Array.isArray(identifiers) ? identifiers : [identifiers],
-      },
-    });
+    let subscriptionIdentifiers: number[] = [];
+    if (properties !== undefined) {
+      const { subscriptionIdentifier = [], topicAlias: _alias, ...others } = properties;
+      if (Object.keys(others).length > 0) message.properties = others;
+      subscriptionIdentifiers = Array.isArray(subscriptionIdentifier)
+        ? subscriptionIdentifier
+        : [subscriptionIdentifier];
+    }
+    const toHandOver: Delivery = { delivery, message, dup, redelivered, subscriptionIdentifiers };
+    if (messageId !== undefined) toHandOver.identifier = messageId;
+    this.effects.push({ type: 'deliver', delivery: toHandOver });
   }
 
   /** Acknowledges from the oldest on, as far as they are handled (MQTT-4.6.0-2, -3 (3.1.1)). */

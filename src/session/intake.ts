@@ -1,9 +1,10 @@
 import type { Effect } from './effects';
-import type { Message, MessageOrigin, QueuedMessage } from './message';
+import type { Message, MessageOrigin } from './message';
 import type { Outbound } from './outbound';
 import { publishPacketSize } from './outbound-message';
 import { identifierOf } from './packet-identifiers';
 import type { ConnectionLimits } from './packets';
+import { queuedMessage } from './queued-message';
 import { messageSize } from './record-codec';
 import type { RecordLog } from './record-log';
 import { type EnqueuedRecord, type MessageSource, RecordKind } from './records';
@@ -71,17 +72,7 @@ export class Intake {
     if (source !== undefined) record.source = source;
     const sequence = this.log.append(record);
     if (source !== undefined) this.transfers.add(source, sequence);
-    const queued: QueuedMessage = {
-      topic: message.topic,
-      payload: message.payload,
-      qos: message.qos,
-      retain: message.retain,
-      sequence,
-      enqueuedAt: now,
-    };
-    if (message.properties !== undefined) queued.properties = message.properties;
-    if (origin !== undefined) queued.origin = origin;
-    this.outbound.enqueue(queued, size, watched);
+    this.outbound.enqueue(queuedMessage(sequence, record), size, watched);
     return { kind: 'stored', sequence };
   }
 

@@ -3,6 +3,7 @@ import type { QueuedMessage } from './message';
 import type { OutboundMessage } from './outbound-message';
 import { LOAD_BYTES } from './outbound-queue';
 import { identifierOf } from './packet-identifiers';
+import { queuedMessage } from './queued-message';
 import { messageSize } from './record-codec';
 import { type CompletedRecord, type EnqueuedRecord, RecordKind, type SessionRecord } from './records';
 import type { OpenMessageState, SessionState, Subscription } from './state';
@@ -334,10 +335,6 @@ export class Recovery {
       },
     ];
   }
-}
-
-function queuedMessage(sequence: number, { message, enqueuedAt, origin }: EnqueuedRecord): QueuedMessage {
-  return { ...message, sequence, enqueuedAt, ...(origin === undefined ? {} : { origin }) };
 }
 
 function merged(ranges: Range[]): Range[] {

@@ -19,11 +19,11 @@ const RANDOM_BYTES = 10;
 
 /** Generated client ids, made once per node and kept for ever in `client-ids.json`. */
 export class ClientIds {
-  private readonly file: string;
-  private readonly observations: LockObservations;
-  private readonly inTurn = new InTurn();
+  readonly #file: string;
+  readonly #observations: LockObservations;
+  readonly #inTurn = new InTurn();
   /** The name of the file is on the disk, as far as this process knows. */
-  private isDurable = false;
+  #isDurable = false;
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -31,8 +31,8 @@ export class ClientIds {
     private readonly facts: HolderFacts,
     private readonly storagePath: string,
   ) {
-    this.file = path.join(storagePath, FILE_NAME);
-    this.observations = new LockObservations(scheduler);
+    this.#file = path.join(storagePath, FILE_NAME);
+    this.#observations = new LockObservations(scheduler);
   }
 
   /**
@@ -41,52 +41,52 @@ export class ClientIds {
    * @throws SessionError `ERR_CLIENT_ID_FILE` when the file is unreadable: a silently changed id would lose the session.
    */
   generate(nodeId: string): Promise<string> {
-    return this.inTurn.run(() => this.findOrMake(nodeId));
+    return this.#inTurn.run(() => this.#findOrMake(nodeId));
   }
 
   /** Client ids by the id of the node that they were made for. @throws SessionError `ERR_CLIENT_ID_FILE`. */
   all(): Promise<ReadonlyMap<string, string>> {
-    return this.read();
+    return this.#read();
   }
 
-  private async findOrMake(nodeId: string): Promise<string> {
-    const known = (await this.read()).get(nodeId);
+  async #findOrMake(nodeId: string): Promise<string> {
+    const known = (await this.#read()).get(nodeId);
     if (known !== undefined) {
       // Who wrote it may have failed, or been killed, before the file had its name durably.
-      if (!this.isDurable) await this.fileSystem.syncDirectory(this.storagePath);
-      this.isDurable = true;
+      if (!this.#isDurable) await this.fileSystem.syncDirectory(this.storagePath);
+      this.#isDurable = true;
       return known;
     }
-    const lock = await this.lock();
+    const lock = await this.#lock();
     try {
-      const ids = await this.read();
+      const ids = await this.#read();
       const clientId = ids.get(nodeId) ?? `nr${randomBytes(RANDOM_BYTES).toString('hex')}`;
       ids.set(nodeId, clientId);
-      this.isDurable = false;
-      await replaceFile(this.fileSystem, this.file, encodeClientIds(ids));
-      this.isDurable = true;
+      this.#isDurable = false;
+      await replaceFile(this.fileSystem, this.#file, encodeClientIds(ids));
+      this.#isDurable = true;
       return clientId;
     } finally {
       await lock.release();
     }
   }
 
-  private async read(): Promise<Map<string, string>> {
-    const bytes = await ifExists(readFile(this.fileSystem, this.file));
+  async #read(): Promise<Map<string, string>> {
+    const bytes = await ifExists(readFile(this.fileSystem, this.#file));
     if (bytes === undefined) return new Map();
     try {
       return decodeClientIds(bytes);
     } catch (cause) {
       throw new SessionError(
         'ERR_CLIENT_ID_FILE',
-        `${this.file} cannot be read (${(cause as Error).message}). It holds the generated client ids, without which stored sessions are not found: restore it, or remove it to get new ones.`,
-        { cause, details: { path: this.file } },
+        `${this.#file} cannot be read (${(cause as Error).message}). It holds the generated client ids, without which stored sessions are not found: restore it, or remove it to get new ones.`,
+        { cause, details: { path: this.#file } },
       );
     }
   }
 
   /** Two processes that share the storage path must not overwrite each other's entry. */
-  private async lock(): Promise<Lock> {
+  async #lock(): Promise<Lock> {
     const deadline = this.scheduler.now() + LOCK_WAIT_MS;
     for (;;) {
       try {
@@ -94,7 +94,7 @@ export class ClientIds {
           fileSystem: this.fileSystem,
           scheduler: this.scheduler,
           facts: this.facts,
-          observations: this.observations,
+          observations: this.#observations,
           path: path.join(this.storagePath, LOCK_NAME),
           subject: `file of client ids in ${this.storagePath}`,
         });

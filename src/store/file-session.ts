@@ -40,50 +40,50 @@ export interface FileSessionParts<R> {
 /** An open session in files: the journal for records, a snapshot for the state, the lock around both. */
 export class FileSession<R> implements SessionJournal<R> {
   readonly recovered: RecoveredSession<R>;
-  private readonly parts: FileSessionParts<R>;
-  private snapshot: Buffer;
+  readonly #parts: FileSessionParts<R>;
+  #snapshot: Buffer;
   /** The newest checkpoint; the closing waits for it. */
-  private last: Promise<unknown> = Promise.resolve();
-  private closing: Promise<void> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
 
   constructor(parts: FileSessionParts<R>) {
-    this.parts = parts;
+    this.#parts = parts;
     this.recovered = parts.recovered;
-    this.snapshot = parts.snapshot;
+    this.#snapshot = parts.snapshot;
   }
 
   get events(): JournalEvents<R> {
-    const { events } = this.parts.journal;
+    const { events } = this.#parts.journal;
     if (!events) throw new TypeError('events have not been set');
     return events;
   }
 
   set events(events: JournalEvents<R>) {
-    this.parts.journal.events = events;
+    this.#parts.journal.events = events;
   }
 
   get deadLetters(): DeadLetterFile<R> {
-    return this.parts.deadLetters;
+    return this.#parts.deadLetters;
   }
 
   /** Removes dead letters that are too old. Resolves to how many. */
   tidyDeadLetters(): Promise<number> {
-    return this.parts.deadLetters.tidy();
+    return this.#parts.deadLetters.tidy();
   }
 
   /** Takes a record into the next group commit; a disk fault comes by `events.failed`. */
   append(sequence: number, record: R): void {
-    this.parts.journal.append(sequence, record);
+    this.#parts.journal.append(sequence, record);
   }
 
   /** Messages above `after`, in order, as far as they are durable, until `maxBytes` are exceeded; at least one. */
   read(after: number, maxBytes: number): Promise<StoredRecord<R>[]> {
-    return this.parts.journal.read(after, maxBytes);
+    return this.#parts.journal.read(after, maxBytes);
   }
 
   /** See `SessionJournal.reader`. */
   reader(after: number): QueueReader<R> {
-    return this.parts.journal.reader(after);
+    return this.#parts.journal.reader(after);
   }
 
   /**
@@ -91,59 +91,59 @@ export class FileSession<R> implements SessionJournal<R> {
    * `neededFrom`. The stored creation time stays; the last access is now.
    */
   checkpoint(state: SessionState, metadata: SessionMetadata, neededFrom: number): Promise<void> {
-    if (this.closing !== undefined) {
-      return Promise.reject(new SessionError('ERR_SESSION_CLOSED', `${this.parts.directory} is closed.`));
+    if (this.#closing !== undefined) {
+      return Promise.reject(new SessionError('ERR_SESSION_CLOSED', `${this.#parts.directory} is closed.`));
     }
     // The journal makes one after the other; it must hear of each at once.
-    const result = this.makeCheckpoint(state, metadata, neededFrom);
-    this.last = result.catch(() => {});
+    const result = this.#makeCheckpoint(state, metadata, neededFrom);
+    this.#last = result.catch(() => {});
     return result;
   }
 
   /** Why no new message may be stored now: a failing disk, or too little free space. */
   admission(): Error | undefined {
-    return this.parts.journal.failure ?? this.parts.space.check();
+    return this.#parts.journal.failure ?? this.#parts.space.check();
   }
 
   statistics(): ReturnType<Journal<R>['statistics']> {
-    return this.parts.journal.statistics();
+    return this.#parts.journal.statistics();
   }
 
   /** Commits what was appended, notes the time of access, closes files and releases the lock. */
   close(): Promise<void> {
-    this.closing ??= this.last.then(() => this.finish());
-    return this.closing;
+    this.#closing ??= this.#last.then(() => this.#finish());
+    return this.#closing;
   }
 
-  private makeCheckpoint(state: SessionState, metadata: SessionMetadata, neededFrom: number): Promise<void> {
-    const { journal, recovered } = this.parts;
+  #makeCheckpoint(state: SessionState, metadata: SessionMetadata, neededFrom: number): Promise<void> {
+    const { journal, recovered } = this.#parts;
     const { clientId, createdAt } = recovered.metadata;
     return journal.checkpoint(state.sequence, neededFrom, (position) =>
-      this.write({ metadata: { ...metadata, clientId, createdAt }, state, journal: position }),
+      this.#write({ metadata: { ...metadata, clientId, createdAt }, state, journal: position }),
     );
   }
 
-  private async write(snapshot: McpsV2Snapshot): Promise<void> {
-    const { fileSystem, scheduler, directory, journal, lock, recovered } = this.parts;
+  async #write(snapshot: McpsV2Snapshot): Promise<void> {
+    const { fileSystem, scheduler, directory, journal, lock, recovered } = this.#parts;
     const lastAccessAt = accessTime(recovered.metadata.lastAccessAt, scheduler);
     const metadata = { ...snapshot.metadata, lastAccessAt };
-    const { mark } = this.parts.deadLetters;
+    const { mark } = this.#parts.deadLetters;
     const deadLetters = mark === undefined ? {} : { deadLetters: mark };
     await lock.verify();
-    this.snapshot = await writeDespiteFullDisk(journal, () =>
+    this.#snapshot = await writeDespiteFullDisk(journal, () =>
       writeSnapshot(fileSystem, directory, { ...snapshot, metadata, ...deadLetters }),
     );
   }
 
-  private async finish(): Promise<void> {
-    const { journal, deadLetters, lock, onClosed } = this.parts;
+  async #finish(): Promise<void> {
+    const { journal, deadLetters, lock, onClosed } = this.#parts;
     try {
       try {
         await deadLetters.close();
       } finally {
         await journal.close();
       }
-      await this.write(decodeMcpsV2(this.snapshot));
+      await this.#write(decodeMcpsV2(this.#snapshot));
     } catch (error) {
       // Who was displaced has been told by `events.lost`; there is nothing left to close.
       if (errorCode(error) !== 'ERR_SESSION_LOST') throw error;

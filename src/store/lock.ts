@@ -41,21 +41,21 @@ export interface LockOptions {
 
 /** Since when, on our own monotonic clock, each foreign lock has been seen unchanged. */
 export class LockObservations {
-  private readonly seen = new Map<string, { raw: string; nonce: string; since: number }>();
+  readonly #seen = new Map<string, { raw: string; nonce: string; since: number }>();
 
   constructor(private readonly scheduler: Scheduler) {}
 
   /** Milliseconds for which `file` has been the same, as far as we have watched. */
   unchangedMs(lockPath: string, file: LockFile): number {
     const now = this.scheduler.now();
-    const last = this.seen.get(lockPath);
+    const last = this.#seen.get(lockPath);
     if (last && last.raw === file.raw && last.nonce === file.nonce) return now - last.since;
-    this.seen.set(lockPath, { raw: file.raw, nonce: file.nonce, since: now });
+    this.#seen.set(lockPath, { raw: file.raw, nonce: file.nonce, since: now });
     return 0;
   }
 
   forget(lockPath: string): void {
-    this.seen.delete(lockPath);
+    this.#seen.delete(lockPath);
   }
 }
 
@@ -109,12 +109,12 @@ export async function requireUnlocked(options: LockOptions): Promise<void> {
 
 /** A lock that is ours until `release`, or until another taker found us dead. */
 export class Lock {
-  private stamp: FileStatus | undefined;
-  private lost: SessionError | undefined;
-  private detached = false;
-  private released = false;
-  private cancelBeat: () => void = () => {};
-  private beating: Promise<void> = Promise.resolve();
+  #stamp: FileStatus | undefined;
+  #lost: SessionError | undefined;
+  #detached = false;
+  #released = false;
+  #cancelBeat: () => void = () => {};
+  #beating: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly options: LockOptions,
@@ -135,11 +135,11 @@ export class Lock {
   /** @internal Called once by `acquireLock`. */
   async start(): Promise<void> {
     const { fileSystem, path: lockPath } = this.options;
-    this.stamp = await fileSystem.status(lockPath);
+    this.#stamp = await fileSystem.status(lockPath);
     // Another taker that had stopped before its rename may have gone on: then the stamp is that of its file.
     const file = await readLockFile(fileSystem, lockPath);
-    if (file?.nonce !== this.content.nonce) throw this.markLost(file);
-    if (this.content.beats) this.scheduleBeat();
+    if (file?.nonce !== this.content.nonce) throw this.#markLost(file);
+    if (this.content.beats) this.#scheduleBeat();
   }
 
   /**
@@ -147,21 +147,21 @@ export class Lock {
    * @throws SessionError `ERR_SESSION_LOST` when it is not; the file system's error when that cannot be told.
    */
   async verify(): Promise<void> {
-    if (this.lost) throw this.lost;
+    if (this.#lost) throw this.#lost;
     const { fileSystem, path: lockPath } = this.options;
     const status = await ifExists(fileSystem.status(lockPath));
-    if (!this.onNetwork && status && isSameFile(status, this.stamp)) return;
+    if (!this.onNetwork && status && isSameFile(status, this.#stamp)) return;
     // Our own beat may be changing the file right now.
-    await this.beating;
+    await this.#beating;
     const file = await readLockFile(fileSystem, lockPath);
-    if (file?.nonce !== this.content.nonce) throw this.markLost(file);
-    this.stamp = status;
+    if (file?.nonce !== this.content.nonce) throw this.#markLost(file);
+    this.#stamp = status;
   }
 
   /** Gives the lock up. Leaves everything as it is when somebody else has taken it. */
   async release(): Promise<void> {
-    if (this.released) return;
-    this.released = true;
+    if (this.#released) return;
+    this.#released = true;
     try {
       await this.detach();
     } finally {
@@ -171,31 +171,31 @@ export class Lock {
 
   /** Stops all use of the file without removing it, for a directory that is about to be renamed away and deleted. */
   async detach(): Promise<void> {
-    if (this.detached) return;
-    this.detached = true;
-    this.cancelBeat();
-    await this.beating;
+    if (this.#detached) return;
+    this.#detached = true;
+    this.#cancelBeat();
+    await this.#beating;
     await this.handle.close();
   }
 
-  private markLost(file: LockFile | undefined): SessionError {
+  #markLost(file: LockFile | undefined): SessionError {
     const { path: lockPath, subject } = this.options;
     const by = file?.content ? `${describe(file.content)} has taken it over` : 'its lock file was removed or replaced';
-    this.lost = new SessionError('ERR_SESSION_LOST', `The ${subject} is no longer ours: ${by} (${lockPath}).`, {
+    this.#lost = new SessionError('ERR_SESSION_LOST', `The ${subject} is no longer ours: ${by} (${lockPath}).`, {
       details: { holder: file?.content, lockPath },
     });
-    this.cancelBeat();
-    return this.lost;
+    this.#cancelBeat();
+    return this.#lost;
   }
 
-  private scheduleBeat(): void {
-    this.cancelBeat = this.options.scheduler.after(BEAT_INTERVAL_MS, () => {
-      this.beating = this.beat();
+  #scheduleBeat(): void {
+    this.#cancelBeat = this.options.scheduler.after(BEAT_INTERVAL_MS, () => {
+      this.#beating = this.#beat();
     });
   }
 
   /** Writes through the handle of our own file, so that a late beat never lands in a successor's lock. */
-  private async beat(): Promise<void> {
+  async #beat(): Promise<void> {
     this.content.beat++;
     try {
       await writeFully(this.handle, encodeLock(this.content));
@@ -203,7 +203,7 @@ export class Lock {
     } catch {
       // A beat that fails is a beat missed: others see silence, and `verify` tells whether the lock is still ours.
     }
-    if (!this.detached && !this.lost) this.scheduleBeat();
+    if (!this.#detached && !this.#lost) this.#scheduleBeat();
   }
 }
 

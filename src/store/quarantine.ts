@@ -18,8 +18,8 @@ export function quarantinedAt(name: string): number | undefined {
  * the reasons. The directory is made with the first file.
  */
 export class Quarantine {
-  private directory: string | undefined;
-  private readonly copied = new Set<string>();
+  #directory: string | undefined;
+  readonly #copied = new Set<string>();
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -30,36 +30,37 @@ export class Quarantine {
 
   /** Moves `file` there. Resolves to its new path when that is durable. A file that is gone is nothing to move. */
   async take(file: string, reason: string): Promise<string | undefined> {
-    const directory = await this.place();
+    const directory = await this.#place();
     const target = path.join(directory, path.basename(file));
     const moved = await ifExists(this.fileSystem.rename(file, target).then(() => true));
     if (!moved) return undefined;
     // The new name first: a power cut in between leaves both, or the old one.
     await this.fileSystem.syncDirectory(directory);
     await this.fileSystem.syncDirectory(path.dirname(file));
-    await this.explain(directory, file, reason);
+    await this.#explain(directory, file, reason);
     return target;
   }
 
   /** Copies `file` there, once for however many reasons, for one whose sound part is still in use. Resolves when the copy is durable. */
   async copy(file: string, reason: string): Promise<void> {
-    const directory = await this.place();
-    if (!this.copied.has(file)) {
+    const directory = await this.#place();
+    if (!this.#copied.has(file)) {
       await copyFile(this.fileSystem, file, path.join(directory, path.basename(file)));
-      this.copied.add(file);
+      this.#copied.add(file);
     }
-    await this.explain(directory, file, reason);
+    await this.#explain(directory, file, reason);
   }
 
   /** A session may be open for longer than things stay in quarantine. */
-  private async place(): Promise<string> {
-    if (this.directory !== undefined && (await ifExists(this.fileSystem.status(this.directory)))) return this.directory;
-    this.copied.clear();
-    this.directory = await this.makeDirectory();
-    return this.directory;
+  async #place(): Promise<string> {
+    if (this.#directory !== undefined && (await ifExists(this.fileSystem.status(this.#directory))))
+      return this.#directory;
+    this.#copied.clear();
+    this.#directory = await this.#makeDirectory();
+    return this.#directory;
   }
 
-  private async explain(directory: string, file: string, reason: string): Promise<void> {
+  async #explain(directory: string, file: string, reason: string): Promise<void> {
     const text = Buffer.from(`${path.basename(file)}: ${reason}\n`);
     for (let number = 1; ; number++) {
       const target = path.join(directory, `reason-${number}.txt`);
@@ -70,7 +71,7 @@ export class Quarantine {
     await this.fileSystem.syncDirectory(directory);
   }
 
-  private async makeDirectory(): Promise<string> {
+  async #makeDirectory(): Promise<string> {
     const root = path.join(this.storagePath, QUARANTINE_DIRECTORY);
     await this.fileSystem.makeDirectory(root);
     await requireDirectory(this.fileSystem, root);

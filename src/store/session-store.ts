@@ -83,20 +83,20 @@ export class SessionStore implements SessionOpener {
   /** The storage path: absolute, symbolic links resolved. */
   readonly path: string;
   readonly durability: Durability;
-  private readonly journalFileSystem: FileSystem;
-  private readonly fileSystem: FileSystem;
-  private readonly scheduler: Scheduler;
-  private readonly syncLimiter: SyncLimiter;
-  private readonly segmentBytes: number | undefined;
-  private readonly onNotice: (notice: StoreNotice) => void;
-  private readonly occupant: SessionOccupant;
-  private readonly upkeep: SessionUpkeep;
-  private readonly clientIds: ClientIds;
-  private readonly openSessions = new Map<string, { tidyDeadLetters(): Promise<number> }>();
-  private readonly cleanUpTimer: CleanUpTimer;
-  private cleaning: Promise<void> = Promise.resolve();
-  private references = 1;
-  private closed = false;
+  readonly #journalFileSystem: FileSystem;
+  readonly #fileSystem: FileSystem;
+  readonly #scheduler: Scheduler;
+  readonly #syncLimiter: SyncLimiter;
+  readonly #segmentBytes: number | undefined;
+  readonly #onNotice: (notice: StoreNotice) => void;
+  readonly #occupant: SessionOccupant;
+  readonly #upkeep: SessionUpkeep;
+  readonly #clientIds: ClientIds;
+  readonly #openSessions = new Map<string, { tidyDeadLetters(): Promise<number> }>();
+  readonly #cleanUpTimer: CleanUpTimer;
+  #cleaning: Promise<void> = Promise.resolve();
+  #references = 1;
+  #closed = false;
 
   /** @internal Use `openSessionStore`. */
   constructor(
@@ -105,23 +105,23 @@ export class SessionStore implements SessionOpener {
   ) {
     this.path = options.path;
     this.durability = options.durability ?? 'always';
-    this.syncLimiter = options.syncLimiter ?? processSyncLimiter;
-    this.journalFileSystem = options.fileSystem;
-    this.fileSystem = limitSyncs(options.fileSystem, this.syncLimiter);
-    this.scheduler = options.scheduler;
-    this.segmentBytes = options.segmentBytes;
-    this.onNotice = options.onNotice ?? warn;
+    this.#syncLimiter = options.syncLimiter ?? processSyncLimiter;
+    this.#journalFileSystem = options.fileSystem;
+    this.#fileSystem = limitSyncs(options.fileSystem, this.#syncLimiter);
+    this.#scheduler = options.scheduler;
+    this.#segmentBytes = options.segmentBytes;
+    this.#onNotice = options.onNotice ?? warn;
     const facts = options.holderFacts ?? systemHolderFacts;
-    this.occupant = new SessionOccupant({
-      fileSystem: this.fileSystem,
-      scheduler: this.scheduler,
+    this.#occupant = new SessionOccupant({
+      fileSystem: this.#fileSystem,
+      scheduler: this.#scheduler,
       facts,
       storagePath: this.path,
       closeWaitMs: options.closeWaitMs ?? CLOSE_WAIT_MS,
     });
-    this.upkeep = new SessionUpkeep(this.fileSystem, this.path, () => this.scheduler.now());
-    this.cleanUpTimer = new CleanUpTimer((round) => this.cleanUp(round), this.scheduler);
-    this.clientIds = new ClientIds(this.fileSystem, this.scheduler, facts, this.path);
+    this.#upkeep = new SessionUpkeep(this.#fileSystem, this.path, () => this.#scheduler.now());
+    this.#cleanUpTimer = new CleanUpTimer((round) => this.cleanUp(round), this.#scheduler);
+    this.#clientIds = new ClientIds(this.#fileSystem, this.#scheduler, facts, this.path);
   }
 
   /**
@@ -137,7 +137,7 @@ export class SessionStore implements SessionOpener {
     expiryInterval: number | undefined,
     limits: DeadLetterLimits = {},
   ): Promise<FileSession<R>> {
-    return this.openAs('create', clientId, codec, expiryInterval, limits);
+    return this.#openAs('create', clientId, codec, expiryInterval, limits);
   }
 
   /** As `open`, but makes no session: @throws also the system's `ENOENT` when there is none (any more). */
@@ -147,25 +147,25 @@ export class SessionStore implements SessionOpener {
     expiryInterval: number | undefined,
     limits: DeadLetterLimits = {},
   ): Promise<FileSession<R>> {
-    return this.openAs('existing', clientId, codec, expiryInterval, limits);
+    return this.#openAs('existing', clientId, codec, expiryInterval, limits);
   }
 
-  private async openAs<R>(
+  async #openAs<R>(
     access: 'create' | 'existing',
     clientId: string,
     codec: RecordCodec<R>,
     expiryInterval: number | undefined,
     limits: DeadLetterLimits,
   ): Promise<FileSession<R>> {
-    const { leave, lock, directory } = await this.occupy(clientId, access);
+    const { leave, lock, directory } = await this.#occupy(clientId, access);
     try {
       const session = await recoverSession({
-        journalFileSystem: this.journalFileSystem,
-        fileSystem: this.fileSystem,
-        scheduler: this.scheduler,
-        syncLimiter: this.syncLimiter,
+        journalFileSystem: this.#journalFileSystem,
+        fileSystem: this.#fileSystem,
+        scheduler: this.#scheduler,
+        syncLimiter: this.#syncLimiter,
         durability: this.durability,
-        segmentBytes: this.segmentBytes,
+        segmentBytes: this.#segmentBytes,
         space: this.space,
         storagePath: this.path,
         directory,
@@ -174,13 +174,13 @@ export class SessionStore implements SessionOpener {
         expiryInterval,
         limits,
         lock,
-        notice: (notice) => this.onNotice({ clientId, ...notice }),
+        notice: (notice) => this.#onNotice({ clientId, ...notice }),
         onClosed: () => {
-          this.openSessions.delete(directory);
+          this.#openSessions.delete(directory);
           leave();
         },
       });
-      this.openSessions.set(directory, session);
+      this.#openSessions.set(directory, session);
       return session;
     } catch (error) {
       await releaseAfterError(lock);
@@ -196,12 +196,12 @@ export class SessionStore implements SessionOpener {
 
   /** The session of `clientId` as of its last snapshot; undefined when there is none. */
   inspect(clientId: string): Promise<SessionSummary | undefined> {
-    return withStoragePath(this.path, summarize(this.fileSystem, this.directoryOf(clientId)));
+    return withStoragePath(this.path, summarize(this.#fileSystem, this.#directoryOf(clientId)));
   }
 
   /** All sessions of the storage path, open or not, as of their last snapshots. */
   list(): Promise<SessionSummary[]> {
-    return withStoragePath(this.path, summarizeAll(this.fileSystem, this.path));
+    return withStoragePath(this.path, summarizeAll(this.#fileSystem, this.path));
   }
 
   /**
@@ -217,15 +217,15 @@ export class SessionStore implements SessionOpener {
     if (!(await this.exists(clientId))) return false;
     let held: Occupation;
     try {
-      held = await this.occupy(clientId, 'existing');
+      held = await this.#occupy(clientId, 'existing');
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return false;
       throw storagePathError(error, this.path);
     }
     const erased = whileOccupied(held, async () => {
-      await findStoredFiles(this.fileSystem, held.directory);
-      await permit(this.fileSystem, held.directory);
-      await this.upkeep.erase(clientId, held);
+      await findStoredFiles(this.#fileSystem, held.directory);
+      await permit(this.#fileSystem, held.directory);
+      await this.#upkeep.erase(clientId, held);
     });
     await withStoragePath(this.path, erased);
     return true;
@@ -239,11 +239,11 @@ export class SessionStore implements SessionOpener {
    */
   cleanUp(options: CleanUpOptions = {}): Promise<CleanUpResult> {
     const { isInUse = () => false, keepFailedDays = DEFAULT_KEEP_FAILED_DAYS, onRemoved = () => {} } = options;
-    const result = this.cleaning.then(() => {
-      if (this.closed) throw this.closedError();
-      return withStoragePath(this.path, new CleanUp(this.cleanUpHost(), { isInUse, keepFailedDays, onRemoved }).run());
+    const result = this.#cleaning.then(() => {
+      if (this.#closed) throw this.#closedError();
+      return withStoragePath(this.path, new CleanUp(this.#cleanUpHost(), { isInUse, keepFailedDays, onRemoved }).run());
     });
-    this.cleaning = result.then(
+    this.#cleaning = result.then(
       () => {},
       () => {},
     );
@@ -252,15 +252,15 @@ export class SessionStore implements SessionOpener {
 
   /** Cleans up now and then until the returned function is called, or the store is closed. See `CleanUpTimer`. */
   cleanUpRegularly(user: CleanUpUser): () => void {
-    return this.cleanUpTimer.add(user);
+    return this.#cleanUpTimer.add(user);
   }
 
   /** See `prepareImport`. `clientId`: the one in the file. */
   async prepareImport(bytes: Buffer, clientId: string): Promise<PendingImport> {
-    const now = () => this.scheduler.now();
-    const quarantine = new Quarantine(this.fileSystem, this.path, sessionDirectoryName(clientId), now);
-    const preparing = prepareImport(this.fileSystem, this.path, bytes, () =>
-      setImportsAside(this.fileSystem, this.path, clientId, quarantine),
+    const now = () => this.#scheduler.now();
+    const quarantine = new Quarantine(this.#fileSystem, this.path, sessionDirectoryName(clientId), now);
+    const preparing = prepareImport(this.#fileSystem, this.path, bytes, () =>
+      setImportsAside(this.#fileSystem, this.path, clientId, quarantine),
     );
     const pending = await withStoragePath(this.path, preparing);
     return {
@@ -271,73 +271,73 @@ export class SessionStore implements SessionOpener {
 
   /** See `ClientIds.generate`. */
   generateClientId(nodeId: string): Promise<string> {
-    return withStoragePath(this.path, this.clientIds.generate(nodeId));
+    return withStoragePath(this.path, this.#clientIds.generate(nodeId));
   }
 
   /** See `ClientIds.all`. */
   generatedClientIds(): Promise<ReadonlyMap<string, string>> {
-    return withStoragePath(this.path, this.clientIds.all());
+    return withStoragePath(this.path, this.#clientIds.all());
   }
 
   /** One more user of a shared store. False: it is closing, get a new one. */
   retain(): boolean {
-    if (this.closed) return false;
-    this.references++;
+    if (this.#closed) return false;
+    this.#references++;
     return true;
   }
 
   /** One user less; the last one closes the store. */
   async release(): Promise<void> {
-    if (--this.references <= 0) await this.close();
+    if (--this.#references <= 0) await this.close();
   }
 
   /** Takes no new sessions and resolves when the last one is closed; closing them is for who opened them. */
   async close(): Promise<void> {
-    this.closed = true;
-    this.cleanUpTimer.stop();
-    await Promise.all([this.occupant.allLeft(), this.cleaning]);
+    this.#closed = true;
+    this.#cleanUpTimer.stop();
+    await Promise.all([this.#occupant.allLeft(), this.#cleaning]);
   }
 
   get isClosed(): boolean {
-    return this.closed;
+    return this.#closed;
   }
 
-  private directoryOf(clientId: string): string {
+  #directoryOf(clientId: string): string {
     return path.join(this.path, sessionDirectoryName(clientId));
   }
 
-  private async occupy(clientId: string, access: 'create' | 'existing'): Promise<Occupation> {
-    const directory = this.directoryOf(clientId);
-    if (this.closed) throw this.closedError();
-    return this.occupant.occupy(directory, clientId, access);
+  async #occupy(clientId: string, access: 'create' | 'existing'): Promise<Occupation> {
+    const directory = this.#directoryOf(clientId);
+    if (this.#closed) throw this.#closedError();
+    return this.#occupant.occupy(directory, clientId, access);
   }
 
-  private closedError(): SessionError {
+  #closedError(): SessionError {
     return new SessionError('ERR_STORE_CLOSED', `The session store ${this.path} is closed.`);
   }
 
-  private cleanUpHost(): CleanUpHost {
+  #cleanUpHost(): CleanUpHost {
     const store = this;
     return {
-      fileSystem: this.fileSystem,
+      fileSystem: this.#fileSystem,
       path: this.path,
       get isClosed() {
-        return store.closed;
+        return store.#closed;
       },
-      now: () => this.scheduler.now(),
+      now: () => this.#scheduler.now(),
       openSessions: () =>
-        [...this.openSessions].map(([directory, session]) => ({
+        [...this.#openSessions].map(([directory, session]) => ({
           directory,
           tidyDeadLetters: () => session.tidyDeadLetters(),
         })),
       deleteIf: async (clientId, hasExpired) => {
-        const held = await this.occupy(clientId, 'existing');
-        return whileOccupied(held, () => this.upkeep.eraseIf(clientId, held, hasExpired));
+        const held = await this.#occupy(clientId, 'existing');
+        return whileOccupied(held, () => this.#upkeep.eraseIf(clientId, held, hasExpired));
       },
       tidyDeadLetters: async (clientId, days) => {
-        const held = await this.occupy(clientId, 'existing');
-        const notice = (one: JournalNotice) => this.onNotice({ clientId, ...one });
-        return whileOccupied(held, () => this.upkeep.tidyDeadLetters(clientId, held, days, notice));
+        const held = await this.#occupy(clientId, 'existing');
+        const notice = (one: JournalNotice) => this.#onNotice({ clientId, ...one });
+        return whileOccupied(held, () => this.#upkeep.tidyDeadLetters(clientId, held, days, notice));
       },
     };
   }

@@ -12,9 +12,9 @@ const MEBIBYTE = 1024 * 1024;
  * Asks at most once a second and never while somebody waits: `check` answers from the last look and starts the next.
  */
 export class SpaceMonitor {
-  private space: { free: number; total: number } | undefined;
-  private checkedAt = Number.NEGATIVE_INFINITY;
-  private refreshing: Promise<void> | undefined;
+  #space: { free: number; total: number } | undefined;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #refreshing: Promise<void> | undefined;
 
   constructor(
     private readonly fileSystem: FileSystem,
@@ -24,9 +24,9 @@ export class SpaceMonitor {
 
   /** `ERR_STORE_FULL` while less than min(200 MiB, 5 %) is free. Unknown space is not limited. */
   check(): SessionError | undefined {
-    if (this.scheduler.now() - this.checkedAt >= CHECK_INTERVAL_MS) void this.refresh();
-    if (!this.space) return undefined;
-    const { free, total } = this.space;
+    if (this.scheduler.now() - this.#checkedAt >= CHECK_INTERVAL_MS) void this.refresh();
+    if (!this.#space) return undefined;
+    const { free, total } = this.#space;
     const floor = spaceFloor(total);
     if (free >= floor) return undefined;
     return new SessionError(
@@ -39,16 +39,16 @@ export class SpaceMonitor {
 
   /** Looks now. Never rejects. */
   refresh(): Promise<void> {
-    this.refreshing ??= this.look().finally(() => {
-      this.refreshing = undefined;
+    this.#refreshing ??= this.#look().finally(() => {
+      this.#refreshing = undefined;
     });
-    return this.refreshing;
+    return this.#refreshing;
   }
 
-  private async look(): Promise<void> {
-    this.checkedAt = this.scheduler.now();
+  async #look(): Promise<void> {
+    this.#checkedAt = this.scheduler.now();
     try {
-      this.space = await this.fileSystem.space(this.path);
+      this.#space = await this.fileSystem.space(this.path);
     } catch {
       // A disk that cannot answer says nothing about its space; writing to it will report what is wrong.
     }

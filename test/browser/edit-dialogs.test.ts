@@ -15,6 +15,14 @@ describe('edit dialogs', function () {
     return editor.page.locator(selector).isVisible();
   }
 
+  /** Pixels between two fields, one above the other. */
+  async function gapBelow(above: string, below: string): Promise<number> {
+    const boxes = await Promise.all([above, below].map((field) => editor.page.locator(field).boundingBox()));
+    const [upper, lower] = boxes;
+    assert.ok(upper && lower);
+    return lower.y - upper.y - upper.height;
+  }
+
   /** A new config node is chosen in the dialog below once its own dialog is gone. */
   async function configChosen(selector: string): Promise<void> {
     const chosen = async () => !['', '_ADD_'].includes(await editor.page.inputValue(selector));
@@ -45,7 +53,8 @@ describe('edit dialogs', function () {
     assert.match(await problemAt('#node-input-topic'), /Topic: # must be the last level/);
     await editor.enter('#node-input-topic', 'a/#');
     assert.equal(await page.locator('#node-input-topic.input-error').count(), 0);
-    assert.equal(await isShown('#node-input-rh'), false, 'MQTT 5 options without a broker');
+    assert.equal(await isShown('#mqtt-persistent-in-tabs'), false, 'MQTT 5 options without a broker');
+    assert.equal(await isShown('#node-input-rh'), false);
 
     await page.click('#node-input-btn-broker-add');
     await editor.enter('#node-config-input-broker', 'broker.example');
@@ -81,7 +90,9 @@ describe('edit dialogs', function () {
     await editor.doneConfig();
     await configChosen('#node-input-broker');
 
-    await page.locator('#node-input-rh').waitFor();
+    assert.equal(await isShown('#node-input-topic'), true);
+    await editor.selectTab('mqtt-persistent-in-tab-mqtt5', '#node-input-rh');
+    assert.equal(await isShown('#node-input-topic'), false);
     await page.selectOption('#node-input-rh', '2');
     await editor.done();
 
@@ -122,7 +133,9 @@ describe('edit dialogs', function () {
     await editor.doneConfig();
     await configChosen('#node-input-broker');
     await editor.enter('#node-input-topic', node.topic);
+    await editor.selectTab('mqtt-persistent-in-tab-mqtt5', '#node-input-nl');
     await editor.page.check('#node-input-nl');
+    await editor.selectTab('mqtt-persistent-in-tab-main', '#node-input-topic');
     assert.match(await problemAt('#node-input-topic'), /cannot exclude messages published by this client/);
   });
 
@@ -179,12 +192,19 @@ describe('edit dialogs', function () {
     assert.notEqual(await text('#mqtt-persistent-out-complete-hint'), stored);
 
     await page.selectOption('#node-input-broker', 'renamed-broker');
-    assert.equal(await isShown('.mqtt-persistent-out-mqtt5'), false);
+    assert.equal(await isShown('#mqtt-persistent-out-tabs'), false);
+    assert.ok((await gapBelow('#node-input-broker', '#node-input-topic')) < 20, 'no room where tabs would be');
     await page.selectOption('#node-input-qos', '2');
     assert.match(await text('#mqtt-persistent-out-qos-hint'), /clean sessions/);
 
     await page.selectOption('#node-input-broker', String(brokers.find((broker) => broker !== 'renamed-broker')));
-    assert.equal(await isShown('.mqtt-persistent-out-mqtt5'), true);
+    assert.equal(await isShown('#mqtt-persistent-out-tabs'), true);
+    await editor.selectTab('mqtt-persistent-out-tab-mqtt5', '#node-input-expiry-label');
+    // Of a broker without MQTT 5 the part that is shown is the first again.
+    await page.selectOption('#node-input-broker', 'renamed-broker');
+    assert.equal(await isShown('#node-input-expiry-label'), false);
+    assert.equal(await isShown('#node-input-topic'), true);
+    await page.selectOption('#node-input-broker', String(brokers.find((broker) => broker !== 'renamed-broker')));
     assert.equal(await isShown('#mqtt-persistent-out-qos-hint'), false);
     await editor.enter('#node-input-topic', 'plant/power');
     await editor.done();

@@ -57,5 +57,19 @@ describe('the editor in German', function () {
       /Löscht die Session "nr\w+" mit allem.*nicht rückgängig.*Session beim Broker beenden/s,
     );
     await sidebar.refuse();
+
+    // An error, with what it is about, in the list of errors and where the action was asked for.
+    const unreachable = /Der Broker ist nicht erreichbar\. Prüfen Sie .*\(Broker 127\.0\.0\.1:1, Code ECONNREFUSED\)/;
+    await sidebar.press('connect');
+    await sidebar.notified(unreachable);
+    // The browser says so of every refused request.
+    assert.match(editor.takeErrors().join(), /^[^,]*status of 502[^,]*$/);
+    await sidebar.openSection('errors');
+    await sidebar.detailsSay(unreachable);
+    // The first word is what flows match.
+    await editor.page
+      .getByText(/^disconnected: nicht erreichbar ECONNREFUSED, 1 wartend$/)
+      .first()
+      .waitFor();
   });
 });

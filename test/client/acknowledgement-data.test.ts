@@ -159,7 +159,7 @@ describe('a message without acknowledgement', () => {
     assert.equal(first?.token, 1);
     manual.withdrawn(1);
     manual.handOverAgain(
-      () => 'settled',
+      () => 'abandoned',
       async () => undefined,
     );
     scheduler.advance(MINUTE_MS);

@@ -46,6 +46,22 @@ describe('connect and disconnect', function () {
     assert.equal(client.connected, false);
   });
 
+  it('asked for while the session is being closed counts for the next opening, if no other close comes before', async () => {
+    const client = await bed.connectedClient({ url: broker().url });
+    const closing = client.close();
+    const opened = client.open();
+    client.connect();
+    await closing;
+    await opened;
+    await waitFor(() => client.connected, { what: 'the connection asked for while it was closing' });
+    const closingAgain = client.close();
+    const openedAgain = client.open();
+    client.connect();
+    await Promise.all([closingAgain, openedAgain, client.close()]);
+    await client.open();
+    assert.equal(client.state.kind === 'open' && client.state.link.kind, 'idle');
+  });
+
   it('connects again by itself after the broker was gone, and then tells why the last connection ended', async () => {
     const client = await bed.connectedClient({ url: broker().url });
     const ends: string[] = [];

@@ -268,6 +268,97 @@ describe('acknowledgement by the flow', function () {
     assert.equal(client.statistics().unrouted, 1);
   });
 
+  it('is given up with a subscription that is, also when there is no other subscriber', async () => {
+    const proxy = await bed.proxy(broker());
+    const client = await open({ protocolVersion: 4, url: proxy.url });
+    const got = subscribe(client, 'flow');
+    await connected(client);
+    const source = await publisher();
+    for (const payload of ['a', 'b']) await source.publish(topic, payload, 2);
+    await atLeast(got, 2);
+    client.hold();
+    client.leave('flow');
+    client.release();
+    await roundTrip(client);
+    assert.deepEqual(answers(proxy, 2), [], 'its subscription is there: it may come back');
+    const abandoned: unknown[] = [];
+    client.on('abandoned', (report) => abandoned.push(report));
+    client.hold();
+    client.reconcile(() => 'remove');
+    client.release();
+    await waitFor(() => answers(proxy, 2).length === 2, { what: 'both PUBRECs' });
+    assert.deepEqual(abandoned, [{ count: 2, topic, subscriber: 'flow' }]);
+    assert.equal(client.statistics().unacknowledgedMessages, 0);
+    proxy.assertClean();
+  });
+
+  it('of a subscriber that stays away is given up, whoever else has its filter: they are waited for', async () => {
+    const proxy = await bed.proxy(broker());
+    const client = await open({ protocolVersion: 5, url: proxy.url });
+    const gone = subscribe(client, 'gone');
+    const present = subscribe(client, 'present');
+    await connected(client);
+    await (await publisher()).publish(topic, 'a', 1);
+    await atLeast(gone, 1);
+    await atLeast(present, 1);
+    client.hold();
+    client.leave('gone');
+    client.release((subscriber) => subscriber === 'gone');
+    settle(client, present[0]?.mqttAck);
+    await roundTrip(client);
+    assert.deepEqual(answers(proxy, 1), [], 'it may return');
+    client.hold();
+    client.release(() => false);
+    await waitFor(() => answers(proxy, 1).length === 1, { what: 'PUBACK' });
+    assert.equal(present.length, 1);
+    proxy.assertClean();
+  });
+
+  it('of a subscriber that is back for something else is given up', async () => {
+    const proxy = await bed.proxy(broker());
+    const client = await open({ protocolVersion: 4, url: proxy.url });
+    const before = subscribe(client, 'flow');
+    const other = subscribe(client, 'other');
+    await connected(client);
+    await (await publisher()).publish(topic, 'a', 1);
+    await atLeast(before, 1);
+    await atLeast(other, 1);
+    client.hold();
+    client.leave('flow');
+    const after = subscribe(client, 'flow', `${topic}/else`);
+    client.release();
+    await roundTrip(client);
+    assert.deepEqual(answers(proxy, 1), [], 'the other one has not acknowledged');
+    settle(client, other[0]?.mqttAck);
+    await waitFor(() => answers(proxy, 1).length === 1, { what: 'PUBACK' });
+    assert.deepEqual(after, []);
+    proxy.assertClean();
+  });
+
+  it('of a subscriber that stays away is on the disk before the broker hears of it', async () => {
+    const proxy = await bed.proxy(broker());
+    const store = await bed.store();
+    const first = await open({ protocolVersion: 4, url: proxy.url, store });
+    const got = subscribe(first, 'flow');
+    await connected(first);
+    await (await publisher()).publish(topic, 'a', 2);
+    await atLeast(got, 1);
+    await first.disconnect();
+    first.hold();
+    first.leave('flow');
+    first.reconcile(() => 'remove');
+    first.release();
+    await first.close();
+    assert.deepEqual(answers(proxy, 2), []);
+    const second = await open({ protocolVersion: 4, url: proxy.url, store });
+    const after = subscribe(second, 'flow');
+    await connected(second);
+    await waitFor(() => answers(proxy, 2).length === 1, { what: 'PUBREC' });
+    await roundTrip(second);
+    assert.deepEqual(after, []);
+    proxy.assertClean();
+  });
+
   it('is not awaited any more when the broker has lost its session', async () => {
     const own = await bed.proxy(broker());
     const client = await open({ protocolVersion: 4, url: own.url, clean: true });

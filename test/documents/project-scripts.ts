@@ -18,6 +18,7 @@ const RUN_BY: Record<string, string> = {
   'crash-points': 'test/crash-points/crash-points.test.ts',
   'io-faults': 'test/io-faults/io-faults.test.ts',
   campaign: 'test/crash/kill-library.test.ts',
+  compare: 'test/crash/compare.test.ts',
   bench: 'test/documents/bench.test.ts',
   build: 'test/package/build.test.ts',
   // A step of a release: there may be no registry to ask.

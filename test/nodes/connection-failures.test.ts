@@ -55,6 +55,37 @@ describe('a connection that cannot be made', () => {
     }
   });
 
+  it('says while it is attempted how many messages wait', async () => {
+    // Takes the connection and never answers CONNECT: the attempt goes on.
+    const sockets: net.Socket[] = [];
+    const server = net.createServer((socket) => {
+      sockets.push(socket);
+      socket.resume();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      flow = await Flow.start(nodes({ port: (server.address() as net.AddressInfo).port }));
+      const shown = await flow.statusState('out', 'connecting');
+      assert.equal(shown.text, 'node-red:common.status.connecting', 'nothing to add');
+      for (let number = 1; number <= 3; number++) flow.input('out', { payload: number });
+      const status = await waitFor(
+        () => flow?.statuses.find(({ id, status: { queued } }) => id === 'out' && queued === 3),
+        {
+          what: 'a status with three messages',
+          detail: () => JSON.stringify(flow?.statuses),
+        },
+      );
+      const { fill, shape, text, state } = status.status;
+      assert.deepEqual({ fill, shape, state }, { fill: 'yellow', shape: 'ring', state: 'connecting' });
+      // Without catalogues the helper's runtime answers with the key.
+      assert.match(text ?? '', /^connecting: .*queued/);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
+  });
+
   for (const protocolVersion of [4, 5]) {
     it(`because of wrong credentials is shown with the reason: MQTT ${protocolVersion}`, async () => {
       flow = await Flow.start(nodes({ protocolVersion }), {

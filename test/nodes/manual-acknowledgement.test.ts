@@ -6,7 +6,7 @@ import { Mosquitto } from '../support/mosquitto';
 import { Publisher } from '../support/observer';
 import { MqttProxy } from '../support/proxy';
 import { waitFor } from '../support/wait';
-import { catchNode, Flow, type FlowNode, helperNode, inNode, session, tab, temporaryDirectory } from './flow';
+import { catchNode, Flow, type FlowNode, helperNode, inNode, outNode, session, tab, temporaryDirectory } from './flow';
 
 type Received = NodeMessage & { mqttAck?: unknown; redelivered?: boolean; qos?: number };
 
@@ -198,6 +198,75 @@ describe('an in node whose messages the flow acknowledges', function () {
       'nodes',
     );
     await acknowledged(1);
+  });
+
+  /** The flow without node `in`, and what a deploy of that does to a message that it owes an acknowledgement for. */
+  async function withoutIn(flowNodes: FlowNode[]): Promise<Flow> {
+    const running = await start(flowNodes);
+    await publisher.publish(`${clientid}/a`, '1', 2);
+    await running.messages('received', 1);
+    await running.deploy(
+      flowNodes.filter(({ id }) => id !== 'in'),
+      'nodes',
+    );
+    return running;
+  }
+
+  it('that is deleted gives its messages up also when another node has its topic, and a warning says so', async () => {
+    const running = await withoutIn([
+      ...nodes(4, temporaryDirectory()),
+      inNode('second', `${clientid}/a`, 'seconds', { qos: '2' }),
+      helperNode('seconds'),
+    ]);
+    await acknowledged(1);
+    const text = 'shared.runtime.log.abandoned';
+    assert.deepEqual(
+      running.logged.filter((line) => line.text === text),
+      [{ level: 'warn', id: 'broker', text }],
+    );
+    assert.equal(running.received('seconds').length, 1, 'nobody gets them twice');
+  });
+
+  it('that is deleted gives its messages up also when it was the only one', async () => {
+    await withoutIn([
+      ...nodes(4, temporaryDirectory()).filter(({ id }) => id !== 'other'),
+      outNode('out', { topic: 'elsewhere' }),
+    ]);
+    await acknowledged(1);
+  });
+
+  it('that is disabled keeps its messages also when another node has its topic', async () => {
+    const flowNodes = [
+      ...nodes(4, temporaryDirectory()),
+      inNode('second', `${clientid}/a`, 'seconds', { qos: '2' }),
+      helperNode('seconds'),
+    ];
+    const running = await start(flowNodes);
+    await publisher.publish(`${clientid}/a`, '1', 2);
+    await running.messages('received', 1);
+    const disabled = flowNodes.map((node) => (node.id === 'in' ? { ...node, d: true } : node));
+    await running.deploy(disabled, 'nodes');
+    await nothingAcknowledged(running);
+    await running.deploy(flowNodes, 'nodes');
+    const received: Received[] = await running.messages('received', 2);
+    assert.equal(received[1]?.redelivered, true);
+    acknowledge(received[1]?.mqttAck);
+    await acknowledged(2);
+  });
+
+  it('that has another topic now gives up those of the earlier one also when another node has that', async () => {
+    const flowNodes = [
+      ...nodes(4, temporaryDirectory()),
+      inNode('second', `${clientid}/a`, 'seconds', { qos: '2' }),
+      helperNode('seconds'),
+    ];
+    const running = await start(flowNodes);
+    await publisher.publish(`${clientid}/a`, '1', 2);
+    const received: Received[] = await running.messages('received', 1);
+    const changed = flowNodes.map((node) => (node.id === 'in' ? { ...node, topic: `${clientid}/c` } : node));
+    await running.deploy(changed, 'nodes');
+    await acknowledged(1);
+    assert.equal(received.length, 1);
   });
 
   it('that is deployed to acknowledge by itself gets them once more, and they are acknowledged', async () => {

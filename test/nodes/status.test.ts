@@ -14,9 +14,17 @@ const open = (kind: 'idle' | 'connecting' | 'up' | 'waiting', more: object = {})
   ...more,
 });
 
-function status(facts: Partial<StatusFacts>) {
-  const defaults = { state: undefined, failure: undefined, stored: 0, paused: false, draining: undefined };
-  return sessionStatus({ ...defaults, protocolVersion: 4, ...facts }, texts);
+const facts: StatusFacts = {
+  state: undefined,
+  failure: undefined,
+  stored: 0,
+  paused: false,
+  draining: undefined,
+  protocolVersion: 4,
+};
+
+function status(more: Partial<StatusFacts>) {
+  return sessionStatus({ ...facts, ...more }, texts);
 }
 
 describe('the status of a session', () => {
@@ -38,14 +46,17 @@ describe('the status of a session', () => {
     assert.match(status({ state: open('up'), paused: true }).text, /^connected: status.paused /);
     assert.match(status({ state: open('idle'), stored: 12 }).text, /^disconnected: status.queued \{"count":12\}/);
     assert.equal(status({ state: open('idle'), stored: 12 }).queued, 12);
+    assert.match(status({ state: open('connecting'), stored: 12 }).text, /^connecting: status.queued \{"count":12\}/);
   });
 
   it('says why a broker refused, and of which kind the status is', () => {
     const refused = open('waiting', { end: { kind: 'refused', reasonCode: 4 } });
-    assert.equal(status({ state: refused }).text, 'disconnected: bad user name or password');
+    assert.equal(status({ state: refused }).text, 'disconnected: reasons.134 {}');
     assert.equal(status({ state: refused }).state, 'refused');
     const refused5 = open('waiting', { end: { kind: 'refused', reasonCode: 0x87 } });
-    assert.equal(status({ state: refused5, protocolVersion: 5 }).text, 'disconnected: not authorized');
+    assert.equal(status({ state: refused5, protocolVersion: 5 }).text, 'disconnected: reasons.135 {}');
+    const withoutCatalogue = sessionStatus({ ...facts, state: refused5, protocolVersion: 5 }, (key) => key);
+    assert.equal(withoutCatalogue.text, 'disconnected: not authorized');
     assert.match(status({ state: open('waiting', { contested: true }) }).text, /^disconnected: status.contested /);
   });
 

@@ -4,9 +4,10 @@ import * as path from 'node:path';
 import { describe, it } from 'mocha';
 import { ACTION_NAMES } from '../../nodes/mqtt-session-admin/actions';
 import { SORT_FIELDS, STATE_FILTERS } from '../../nodes/mqtt-session-admin/overview-query';
-import { TRANSLATED_CODES } from '../../nodes/shared/error-texts';
+import { SYSTEM_CODES } from '../../nodes/shared/error-sentence';
 import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
-import { ERROR_CODES } from '../../plugins/mqtt-sessions/sidebar/error-text';
+import { reasonCodeName } from '../../src/connection/reason-codes';
+import { errorFacts, SessionError } from '../../src/errors';
 import { readSources } from '../architecture/sources';
 import { callsIn, hardCodedTexts, literalsIn, markupTexts, translatedAttributes } from './texts-in-sources';
 
@@ -66,7 +67,10 @@ describe('catalogues of texts', () => {
           const translated = flattened(readJson(path.join(folder, `${language}.json`)));
           assert.deepEqual([...translated.keys()].sort(), [...original.keys()].sort());
           for (const [key, text] of original) {
-            assert.deepEqual(placeholders(translated.get(key) ?? ''), placeholders(text), key);
+            const used = placeholders(translated.get(key) ?? '');
+            // A translation that says all itself does not need the English words; see docs/translating.md.
+            if (key.startsWith('shared.runtime.codes.') && used.length === 0) continue;
+            assert.deepEqual(used, placeholders(text), key);
             assert.notEqual(translated.get(key)?.trim(), '', key);
           }
         });
@@ -99,6 +103,33 @@ describe('catalogues of texts', () => {
   });
 });
 
+/** Codes of errors that stand anywhere in the sources; what ends with an underscore, or is of Node.js, begins a code. */
+function errorCodes(): string[] {
+  const files = [...readSources(['src', 'nodes'], ['.ts'])];
+  const found = files.flatMap(([, source]) => literalsIn(source).filter((text) => /^ERR_[A-Z\d_]+$/.test(text)));
+  return [...new Set(found)].filter((code) => !code.endsWith('_') && !['ERR_CRYPTO', 'ERR_OSSL'].includes(code)).sort();
+}
+
+/** Reason codes of failures, and the few successes that say something, which MQTT 5 has a name for. */
+const REASON_CODES = Array.from({ length: 256 }, (_, code) => code).filter(
+  (code) => code >= 16 && !reasonCodeName('disconnect', code).startsWith('Reason code'),
+);
+
+/** What `errorFacts` names, but for the reason code, which has texts of its own. */
+function factNames(): string[] {
+  const everything = {
+    broker: 'b',
+    clientId: 'c',
+    path: 'p',
+    topic: 't',
+    holder: { pid: 1, host: 'h' },
+    reasonCode: 135,
+  };
+  const details = { ...everything, code: 'ECONNREFUSED', count: 1, bytes: 1, free: 1 };
+  const facts = errorFacts(new SessionError('ERR_STORE_FULL', 'all', { details }));
+  return Object.keys(facts).filter((name) => name !== 'reasonCode');
+}
+
 /** Keys that are put together in the code: what stands before, and everything that may follow. */
 const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> = {
   nodes: {
@@ -110,7 +141,10 @@ const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> =
     'mqtt-session-store.hint.': ['always', 'interval', 'os', 'reject', 'dropOldest'],
     'mqtt-session-store.test.': ['exists', 'missing', 'too-little', 'free'],
     'mqtt-session-store.test.problem.': ['permission', 'read-only', 'no-folder', 'missing-target', 'full', 'other'],
-    'shared.runtime.codes.': TRANSLATED_CODES,
+    // All that the sources raise or name, so that none can be forgotten.
+    'shared.runtime.codes.': [...errorCodes(), ...SYSTEM_CODES],
+    'shared.runtime.reasons.': REASON_CODES.map(String),
+    'shared.runtime.facts.': factNames(),
     'shared.runtime.log.': [
       'removed-session',
       'removed-deadLetters',
@@ -142,7 +176,6 @@ const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> =
     'sidebar.action.': [...ACTIONS, 'cleanup'],
     'sidebar.loss.': ['purge', 'discard', 'delete'],
     'sidebar.done.': ['connect', 'disconnect', 'pause', 'resume', 'save', 'reset-stats', 'purge', 'discard'],
-    'sidebar.error.': ERROR_CODES,
     'sidebar.empty.': ['filtered', 'no-nodes', 'no-sessions'],
     'sidebar.fact.': ['broker', 'queued', 'inflight', 'bytes', 'oldest', 'failed', 'expiry', 'files', 'created'],
     // Named by the counters of the client; `statistics of the sidebar` below.
@@ -248,6 +281,36 @@ const ALLOWED: Record<string, readonly string[]> = {
   'a Buffer, or the path of a file': ['nodes/mqtt-session-admin/properties.ts'],
   'an object': ['nodes/mqtt-session-admin/properties.ts'],
 };
+
+describe('texts of errors', () => {
+  const catalogue = (language: string) => textsOf('nodes', language);
+
+  it('are there for every code that the sources raise, and for every reason code, in each language', () => {
+    const codes = errorCodes();
+    assert.ok(codes.length > 60 && codes.includes('ERR_QUEUE_FULL') && codes.includes('ERR_MCPS_UTF8'), codes.join());
+    for (const language of languages) {
+      const texts = catalogue(language);
+      const wanted = [
+        ...[...codes, ...SYSTEM_CODES].map((code) => `codes.${code}`),
+        ...REASON_CODES.map((code) => `reasons.${code}`),
+      ];
+      assert.deepEqual(
+        wanted.filter((key) => !texts.has(`shared.runtime.${key}`)),
+        [],
+        language,
+      );
+    }
+  });
+
+  it('are the errors own words in English, and the names of MQTT 5', () => {
+    const texts = catalogue(ORIGINAL);
+    for (const code of errorCodes()) assert.equal(texts.get(`shared.runtime.codes.${code}`), '__message__', code);
+    for (const code of REASON_CODES) {
+      const text = texts.get(`shared.runtime.reasons.${code}`);
+      assert.equal(text?.toLowerCase(), reasonCodeName('disconnect', code).toLowerCase());
+    }
+  });
+});
 
 describe('texts that Node-RED has itself', () => {
   /** Logged with Node-RED's own key, as its own nodes do, although its German catalogue lacks it. */

@@ -62,12 +62,13 @@ describe('texts of the sidebar', () => {
     assert.equal(facts.Store, '/data/mqtt-sessions');
   });
 
-  it('says in the language of the editor what an error means, and the error itself', () => {
-    const german = (key: string, values: Record<string, string | number> = {}) =>
-      key === 'error.ERR_STORE_FULL' ? `Zu wenig Platz. (${values.message})` : assert.fail(key);
-    assert.equal(errorText('ERR_STORE_FULL', 'No room.', german), 'Zu wenig Platz. (No room.)');
-    assert.equal(errorText('ERR_OTHER', 'Something else.', german), 'Something else.');
-    assert.equal(errorText('ERR_STORE_FULL', 'No room.', text), 'No room.');
+  it('says in the language of the editor what an error means, with its facts; what it does not know stays', () => {
+    const texts: Record<string, string> = { 'runtime.codes.ERR_STORE_FULL': 'Zu wenig Platz.' };
+    const german = (key: string, { value }: Record<string, string | number> = {}) =>
+      texts[key] ?? (key === 'runtime.facts.path' ? `Pfad ${value}` : key);
+    const full = { code: 'ERR_STORE_FULL', message: 'No room.', facts: { path: '/data' } };
+    assert.equal(errorText(full, german), 'Zu wenig Platz. (Pfad /data)');
+    assert.equal(errorText({ code: 'ERR_OTHER', message: 'Something else.' }, german), 'Something else.');
   });
 
   it('marks what somebody must look after', () => {

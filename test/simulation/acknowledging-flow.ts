@@ -12,7 +12,7 @@ const SOON_MS_MAX = 3_000;
 /** Longer than most processes live: such a message is never acknowledged before a crash. */
 const LATE_MS_MAX = 300_000;
 /** As after it went through a file of the flow. */
-const KEPT_REFERENCES_MAX = 5;
+const KEPT_REFERENCES_MAX = 12;
 
 /** The part of an application that acknowledges messages when it is done with them: late, and in no order. */
 export class AcknowledgingFlow {

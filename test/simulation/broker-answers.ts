@@ -7,8 +7,8 @@ type AnswerKind = 'puback' | 'pubrec' | 'pubcomp' | 'other';
 
 /** A broker's answers on one connection: each takes its time; those of one kind keep their order, others overtake. */
 export class BrokerAnswers {
-  /** From when on nothing is answered; what would have been is lost. */
-  #mute = false;
+  /** What would have been answered since it fell mute; `undefined`: it is not. */
+  #unsaid: InboundPacket[] | undefined;
   #asked = 0;
   #lastLeft = 0;
   /** When the last answer of a kind leaves. */
@@ -23,7 +23,14 @@ export class BrokerAnswers {
   ) {}
 
   mute(): void {
-    this.#mute = true;
+    this.#unsaid ??= [];
+  }
+
+  /** A broker that has hung, and goes on: nothing that TCP has carried to it is lost, so nothing it owes is. */
+  speak(): void {
+    const unsaid = this.#unsaid ?? [];
+    this.#unsaid = undefined;
+    for (const packet of unsaid) this.leave(packet);
   }
 
   give(packet: InboundPacket): void {
@@ -34,7 +41,10 @@ export class BrokerAnswers {
     this.#leavesAt.set(kind, at);
     if (at > now) this.trace.count('answer delayed');
     this.time.after(at - now, () => {
-      if (this.#mute) return;
+      if (this.#unsaid !== undefined) {
+        this.#unsaid.push(packet);
+        return;
+      }
       if (asked < this.#lastLeft) this.trace.count('answers out of order');
       this.#lastLeft = Math.max(this.#lastLeft, asked);
       this.leave(packet);

@@ -1,5 +1,6 @@
 import { encodeMcpsV1, type McpsV1Session } from '../../src/mcps/v1';
 import { MESSAGE_IDENTIFIERS } from '../../src/session/packet-identifiers';
+import type { Character } from './character';
 import { firstNumberOf, numberedPayload, POISON_FROM } from './message-number';
 import type { Random } from './random';
 import { CLIENT_ID, type Stage } from './stage';
@@ -9,7 +10,12 @@ const IN_FLIGHT_MAX = 6;
 /** How far the counter may be from its end. */
 const BEFORE_WRAP_MAX = 8;
 /** What is published while the poison is looked for must not pass its identifiers. */
-const BEFORE_WRAP_LONG = 25;
+const BEFORE_WRAP_LONG = 45;
+
+/** Poison is found in it, and the counter comes to its identifiers: see the profile `wraps`. */
+export function isLongLife({ troubledMs }: Character): boolean {
+  return troubledMs > 100_000;
+}
 
 /**
  * A session as the original implementation left it, in the middle of its traffic: some messages in flight, the counter
@@ -23,8 +29,7 @@ export function earlierSession(
   now: number,
 ): { file: Buffer; held: { identifier: number; number: number }[] } {
   const count = random.between(2, IN_FLIGHT_MAX);
-  // Long enough to be found: see the profile.
-  const isLong = stage.character.troubledMs > 100_000;
+  const isLong = isLongLife(stage.character);
   const poisons = isLong ? count : random.pick([0, 1]);
   const identifiers = scatteredIdentifiers(count, poisons, random);
   const held: { identifier: number; number: number }[] = [];

@@ -27,11 +27,12 @@ export class ExpiringSessions {
   constructor(private readonly stage: Stage) {}
 
   async make(host: OrphanHost, random: Random): Promise<void> {
-    if (this.#busy?.client === host.client || this.#closed.size >= SESSIONS_MAX) return;
+    if (this.#busy?.client === host.client) return;
     this.#busy = host;
+    if (this.#closed.size >= SESSIONS_MAX) await this.#deleteOldest(host);
     const { store, scheduler } = host;
     const clientId = `expiring ${++this.#made}`;
-    const expiryInterval = random.pick([1, 1, 2, 3_600]);
+    const expiryInterval = random.pick([1, 1, 1, 2, 2, 3_600]);
     const connection = { url: 'mqtt://nowhere:1883', protocolVersion: 4, clean: false, keepalive: 60 } as const;
     const client = new SessionClient({ clientId, store, connection, expiryInterval, environment: { scheduler } });
     try {
@@ -43,6 +44,15 @@ export class ExpiringSessions {
       this.stage.trace.note(() => `session that expires: ${error}`);
     }
     if (this.#busy === host) this.#busy = undefined;
+  }
+
+  /** One that a wall clock keeps from expiring would be in the way of others. */
+  async #deleteOldest({ store }: OrphanHost): Promise<void> {
+    for (const clientId of this.#closed.keys()) {
+      this.#closed.delete(clientId);
+      await store.delete(clientId).catch((error) => this.stage.trace.note(() => `session that expires: ${error}`));
+      return;
+    }
   }
 
   async cleanUp(host: OrphanHost): Promise<void> {

@@ -1,5 +1,4 @@
 import type { QoS } from '../../src/session/message';
-import { MANUAL_TOPICS } from './acknowledging-flow';
 import { publishPoison } from './application';
 import type { ExpiringSessions } from './expiring-sessions';
 import type { Machine } from './machine';
@@ -107,10 +106,6 @@ const FAULTS = {
   redeploy: ({ stage, machine }) => {
     const process = machine.openProcess;
     if (process === undefined) return;
-    // A node that owes an acknowledgement and does not come back holds up what is behind it until the next start: the log
-    // says so, and nothing would settle here.
-    const isDropped = [...MANUAL_TOPICS].some((topic) => !stage.wanted.has(topic));
-    if (isDropped && (process.client?.statistics().unacknowledgedMessages ?? 0) > 0) return;
     stage.trace.add('redeploy');
     process.redeploy();
   },

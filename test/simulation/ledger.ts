@@ -133,7 +133,7 @@ export class Ledger {
       const why = this.#known.has(number) ? 'although its end is durable' : 'before it was durable';
       this.violation(`PUBLISH of message ${number} ${why}`);
     }
-    if (qos > 0 && isStored && [...(this.#sequences.get(number) ?? [])].every((one) => this.#settled.has(one))) {
+    if (qos > 0 && isStored && this.isOver(number)) {
       this.violation(`PUBLISH of message ${number}, which was acknowledged to this process`);
     }
     // MQTT-4.3.1-1: a crash must not bring it a second time.
@@ -168,6 +168,11 @@ export class Ledger {
 
   isStored(number: number): boolean {
     return (this.#sequences.get(number)?.size ?? 0) > 0;
+  }
+
+  /** Nothing of it is to be sent any more, as far as this process can know: its end is durable, or it was told of it. */
+  isOver(number: number): boolean {
+    return [...(this.#sequences.get(number) ?? [])].every((sequence) => this.#settled.has(sequence));
   }
 
   isGivenUp(number: number): boolean {

@@ -15,6 +15,8 @@ export class LinkRules {
   /** Something that was sent before is still to be sent again. */
   #resending = true;
   #isOff = false;
+  /** The packet is a PUBREL that frees its identifier for another message: nothing is sent again by it. */
+  #isClearing = false;
 
   constructor(
     private readonly clientId: string,
@@ -36,6 +38,7 @@ export class LinkRules {
     // Before the packet is taken in: what is missing by then was to come first.
     const missingBefore = packet.cmd === 'publish' && this.#resending ? missing() : [];
     const identifier = packet.messageId ?? 0;
+    this.#isClearing = packet.cmd === 'pubrel' && this.#isOver(identifier);
     if (packet.cmd === 'publish') {
       const number = messageNumber(packet.payload);
       this.ledger.mayPublish(number, packet.qos);
@@ -56,6 +59,7 @@ export class LinkRules {
 
   /** It reaches the client. */
   received(connection: number, packet: InboundPacket | Packet): void {
+    this.#isClearing = false;
     this.#checker.packet(connection, 'toClient', packet as Packet);
     const identifier = packet.messageId ?? 0;
     const reasonCode = 'reasonCode' in packet ? (packet.reasonCode ?? 0) : 0;
@@ -92,9 +96,16 @@ export class LinkRules {
       // A message that was given up keeps its identifier, and is never sent again.
       // A message that was stored before its identifier became reserved by one given up: the broker must let go of it.
       if (rule === 'pubrel-without-pubrec' && this.#isGivenUp(identifier)) continue;
+      // The message that had the identifier is over, which the checker may still doubt after the end of a connection.
+      if (this.#isClearing && (rule === 'pubrel-order' || rule === 'resend-order')) continue;
       if (rule === 'resend-incomplete' && missing().every((identifier) => this.#isGivenUp(identifier))) continue;
       this.violation(`MQTT-${statement}: ${message}`);
     }
+  }
+
+  #isOver(identifier: number): boolean {
+    const number = this.#numbers.get(identifier);
+    return number !== undefined && this.ledger.isOver(number);
   }
 
   /** Also an identifier that only a PUBREL was sent for, to clear it: there is nothing to send again. */

@@ -1,6 +1,6 @@
 import { sessionDirectoryName } from '../../src/store/safe-name';
 import { MemoryDisk } from '../support/memory-disk';
-import { earlierSession } from './earlier-files';
+import { earlierSession, isLongLife } from './earlier-files';
 import type { Site } from './network';
 import type { Random } from './random';
 import { SimulatedProcess } from './simulated-process';
@@ -75,17 +75,18 @@ export class Machine {
     });
   }
 
-  /** The process is gone, or the power; half of the time in the middle of one of the next I/O calls. */
+  /** The process is gone, or the power; more often than not in the middle of one of the next I/O calls. */
   crash(kind: 'kill' | 'power cut', random: Random): void {
     if (this.process === undefined) return;
-    if (random.chance(0.5)) this.#crashNow(kind, random);
+    if (random.chance(0.4)) this.#crashNow(kind, random);
     else this.crashSoon(kind, random);
   }
 
   crashSoon(kind: 'kill' | 'power cut', random: Random): void {
     const disk = this.#disk;
     const { trace, time } = this.stage;
-    void disk.stopAt(random.between(1, 60)).then(() => {
+    // Near enough to be met before the time is over, and far enough to be met while a session is opened.
+    void disk.stopAt(random.between(1, random.pick([4, 20, 60]))).then(() => {
       if (disk !== this.#disk || this.process === undefined) return;
       trace.count('crash inside an I/O call');
       this.#crashNow(kind, random);
@@ -127,7 +128,8 @@ export class Machine {
       this.#disk.place(EARLIER_FILE, file);
       // The broker's session is that of the original implementation, or gone.
       this.site.broker.loseSession();
-      if (random.chance(0.7)) this.site.broker.remember(held);
+      // Without a session at the broker no identifier is in use, nor reserved.
+      if (isLongLife(this.stage.character) || random.chance(0.7)) this.site.broker.remember(held);
     });
     this.#isBusy = false;
   }

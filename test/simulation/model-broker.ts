@@ -83,6 +83,7 @@ export class ModelBroker {
   troubleEnds(): void {
     this.#isTroubled = false;
     this.refusesWith = undefined;
+    this.#answers?.speak();
     // It is asked again on the next connection.
     if (this.#refusedSubscriptions > 0) this.drop();
   }
@@ -111,7 +112,7 @@ export class ModelBroker {
     link.closeByBroker(reasonCode);
   }
 
-  /** It answers nothing any more on this connection. */
+  /** It answers nothing on this connection any more, until the trouble ends. */
   mute(): void {
     this.#answers?.mute();
   }

@@ -1,4 +1,5 @@
 import type { SessionInfo } from '../../../src/admin/session-info';
+import type { DescribedError } from '../../../src/errors';
 import type { FailedRequest } from './editor';
 import type { FailedPage, MessagePreview, Page, Session } from './types';
 
@@ -8,6 +9,7 @@ export class EndpointError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    readonly facts: NonNullable<DescribedError['facts']> = {},
   ) {
     super(message);
   }
@@ -76,8 +78,14 @@ function request<T>(
 
 async function errorOf({ status, responseJSON }: FailedRequest, response: unknown): Promise<EndpointError> {
   const content = response instanceof Blob ? parsed(await response.text()) : responseJSON;
-  const { code, message } = (content ?? {}) as { code?: unknown; message?: unknown };
-  return new EndpointError(status, typeof code === 'string' ? code : '', typeof message === 'string' ? message : '');
+  // A proxy may have answered in its own way.
+  const { code, message, facts } = (content ?? {}) as { [name in keyof DescribedError]?: unknown };
+  return new EndpointError(
+    status,
+    typeof code === 'string' ? code : '',
+    typeof message === 'string' ? message : '',
+    typeof facts === 'object' && facts !== null ? (facts as NonNullable<DescribedError['facts']>) : {},
+  );
 }
 
 function parsed(text: string): unknown {

@@ -43,6 +43,7 @@ interface JQuery {
 interface Editor {
   actions: { add(name: string, action: () => void, options: { label: string }): void };
   events: { on(name: string, listener: () => void): void };
+  _(key: string, values?: Record<string, string | number>): string;
   i18n: { lang(): string };
   keyboard: { enable(): void; disable(): void };
   notify(content: Element, type: 'success' | 'error'): void;

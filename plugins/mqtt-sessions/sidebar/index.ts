@@ -13,9 +13,13 @@ import type { Text } from './types';
 const TAB_ID = 'mqtt-sessions';
 const ACTION = 'mqtt-sessions:show';
 
-/** Adds the tab and the action that shows it. `text` gives texts of the plugin's catalogue. */
+/** The catalogue of the nodes, which has the texts that the runtime shows, too. */
+const NODE_SET = '@mqtt-sessions/node-red/mqtt-persistent:shared.';
+
+/** Adds the tab and the action that shows it. `catalogue` gives texts of the plugin's catalogue. */
 export function addSidebar(catalogue: Text): void {
-  const text: Text = (key, values) => catalogue(`sidebar.${key}`, values);
+  const text: Text = (key, values) =>
+    key.startsWith('runtime.') ? RED._(NODE_SET + key, values) : catalogue(`sidebar.${key}`, values);
   const context: ActionContext = { text, formats: formatsFor(RED.i18n.lang()) };
   let mayWrite: boolean | undefined;
   const content = element('div', { class: 'mqtt-sessions-sidebar' });

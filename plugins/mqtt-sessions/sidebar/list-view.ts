@@ -84,9 +84,7 @@ export class ListView {
     this.#page = page;
     this.#actions.hidden = !mayWrite || page.stores.length === 0;
     this.#showNotices(
-      page.stores.flatMap(({ error }) =>
-        error === undefined ? [] : [errorText(error.code, error.message, this.options.text)],
-      ),
+      page.stores.flatMap(({ error }) => (error === undefined ? [] : [errorText(error, this.options.text)])),
     );
     this.#showSummary(page);
     this.#list.element.hidden = page.matching === 0;

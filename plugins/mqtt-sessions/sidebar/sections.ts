@@ -74,7 +74,7 @@ export const SECTIONS: readonly Section[] = [
     load: async ({ error, connectionError }, { text }) => [
       list(
         [error, connectionError].flatMap((one) =>
-          one === undefined ? [] : [item(errorText(one.code, one.message, text), [one.code], 'bad')],
+          one === undefined ? [] : [item(errorText(one, text), [one.code], 'bad')],
         ),
       ),
     ],

@@ -1,4 +1,5 @@
 import type { SessionOverview } from '../../../src/admin/session-info';
+import type { DescribedError } from '../../../src/errors';
 
 // What the endpoints answer; docs/administration.md describes it.
 
@@ -14,7 +15,7 @@ export interface Store {
   id: string;
   name: string;
   path: string;
-  error?: { code: string; message: string };
+  error?: DescribedError;
 }
 
 export interface Page {
@@ -56,5 +57,5 @@ export interface FailedPage {
   total: { count: number; bytes: number };
 }
 
-/** A text of the catalogue, below `sidebar`. */
+/** A text of the catalogue, below `sidebar`; below `runtime` those that the runtime has, too. */
 export type Text = (key: string, values?: Record<string, string | number>) => string;

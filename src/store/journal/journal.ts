@@ -223,6 +223,7 @@ export class Journal<R> {
     // Asked at once: a failure from here on hands records back, and their sequences become those of others, of which the
     // state does not speak.
     const synced = this.synced(stateSequence);
+    // Awaited when those before it are done: a rejection until then would count as one that nobody handles.
     synced.catch(() => undefined);
     return this.#checkpoints.run(async () => {
       await synced;

@@ -208,6 +208,7 @@ export class JournalWriter<R> {
     } catch (error) {
       const lost = error instanceof Error ? error : new Error(String(error));
       this.#lost = lost;
+      // Files that could not be closed are no longer ours to care for: what is to be told is why the session is lost.
       await this.#release('lost').catch(() => undefined);
       this.#options.events().lost(lost);
     }

@@ -30,11 +30,12 @@ function originalFile(clientId: string, messages: readonly { number: number; pac
   });
 }
 
-const ORIGINAL = originalFile('plant', [
+const ORIGINAL_MESSAGES = [
   { number: 1, packetId: 7, qos: 1 },
   { number: 2, packetId: 3, qos: 2 },
   { number: 3, packetId: 9, qos: 1 },
-]);
+] as const;
+const ORIGINAL = originalFile('plant', ORIGINAL_MESSAGES);
 
 export async function place(disk: RecordingDisk, file: string, content: Buffer): Promise<void> {
   const handle = await disk.open(`/0${file}`, 'create');
@@ -61,6 +62,15 @@ async function closedSession(stage: Stage, clientId: string, first: number, coun
   await process.close();
 }
 
+/** The session is opened, takes a message and is closed. */
+async function storeOneMore(stage: Stage, number: number): Promise<void> {
+  const process = await stage.start();
+  const plant = await process.open();
+  await plant.stored(number, 1);
+  await plant.close();
+  await process.close();
+}
+
 /** What was stored before the recording began. */
 function owed(stage: Stage, numbers: readonly number[]): void {
   for (const number of numbers) {
@@ -83,11 +93,7 @@ const migration: Workload = {
     await place(disk, '/store/.mcp_plan', ORIGINAL);
   },
   async run(stage) {
-    for (const [number, qos] of [
-      [1, 1],
-      [2, 2],
-      [3, 1],
-    ] as const) {
+    for (const { number, qos } of ORIGINAL_MESSAGES) {
       stage.ledger.published(number, qos);
       stage.ledger.message(number, { stored: true });
     }
@@ -113,13 +119,7 @@ const importing: Workload = {
   },
   async run(stage) {
     const process = await stage.start();
-    for (const [number, qos] of [
-      [1, 1],
-      [2, 2],
-      [3, 1],
-    ] as const) {
-      stage.ledger.published(number, qos);
-    }
+    for (const { number, qos } of ORIGINAL_MESSAGES) stage.ledger.published(number, qos);
     await stage.must('importing', async () => {
       const pending = await process.store.prepareImport(ORIGINAL, 'plant');
       await pending.place().finally(() => pending.discard());
@@ -217,11 +217,7 @@ const damagedSnapshot: Workload = {
   },
   async run(stage) {
     owed(stage, [1, 2, 3, 4]);
-    const process = await stage.start();
-    const plant = await process.open();
-    await plant.stored(5, 1);
-    await plant.close();
-    await process.close();
+    await storeOneMore(stage, 5);
   },
   mayReport: /session\.2\.mcps is damaged/,
   check: async (disk) => {
@@ -244,11 +240,7 @@ const damagedSegment: Workload = {
   async run(stage) {
     owed(stage, [1, 2, 3, 4]);
     stage.ledger.message(2, { removable: true });
-    const process = await stage.start();
-    const plant = await process.open();
-    await plant.stored(5, 1);
-    await plant.close();
-    await process.close();
+    await storeOneMore(stage, 5);
   },
   mayReport: /is damaged/,
   check: async (disk) => {

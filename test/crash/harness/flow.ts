@@ -3,7 +3,7 @@ import { CLIENTS, STREAMS } from './library-subject';
 /** The interval at which the flow publishes, in seconds. */
 const TICK_S = 0.02;
 /** Without a place on the tab Node-RED takes a node for a config node. */
-const ON_TAB = { z: 'tab', x: 100, y: 100 };
+export const ON_TAB = { z: 'tab', x: 100, y: 100 };
 
 export interface FlowOptions {
   brokerPort: number;
@@ -54,7 +54,7 @@ export function crashFlow(options: FlowOptions): FlowNode[] {
   ];
 }
 
-function storeNode(path: string): FlowNode {
+export function storeNode(path: string): FlowNode {
   return {
     id: 'session-store',
     type: 'mqtt-session-store',
@@ -70,7 +70,7 @@ function storeNode(path: string): FlowNode {
 }
 
 /** Node-RED's own, with a session that the broker keeps. */
-function coreBrokerNode(clientId: string, protocolVersion: 4 | 5, port: number): FlowNode {
+export function coreBrokerNode(clientId: string, protocolVersion: 4 | 5, port: number): FlowNode {
   return {
     id: `broker-${clientId}`,
     type: 'mqtt-broker',
@@ -223,7 +223,7 @@ export function inId({ clientId, qos }: { clientId: string; qos: 0 | 1 | 2 }): s
   return `in-${clientId}-${qos}`;
 }
 
-function inject(id: string, repeatSeconds: number): FlowNode {
+export function inject(id: string, repeatSeconds: number): FlowNode {
   return {
     id,
     type: 'inject',
@@ -237,7 +237,7 @@ function inject(id: string, repeatSeconds: number): FlowNode {
   };
 }
 
-function functionNode(id: string, func: string): FlowNode {
+export function functionNode(id: string, func: string): FlowNode {
   return {
     id,
     type: 'function',
