@@ -7,12 +7,17 @@ import type { Answer, Request, RoundResult } from './contenders/contender';
 export class Child {
   readonly #process;
 
-  /** `nodeBinary`: another Node.js than the one that runs the benchmark. */
-  constructor(contender: string, environment: Record<string, string> = {}, nodeBinary = process.execPath) {
+  /** `nodeBinary`: another Node.js than the one that runs the benchmark. `nodeArguments`: for it. */
+  constructor(
+    contender: string,
+    environment: Record<string, string> = {},
+    nodeBinary = process.execPath,
+    nodeArguments: readonly string[] = [],
+  ) {
     const loader = createRequire(__filename).resolve('tsx/cjs');
     this.#process = fork(join(__dirname, 'contenders', `${contender}.ts`), {
       execPath: nodeBinary,
-      execArgv: ['--require', loader],
+      execArgv: [...nodeArguments, '--require', loader],
       env: { ...process.env, ...environment },
     });
   }

@@ -2,6 +2,8 @@ import type { RecordCodec } from '../../session/state';
 import { BATCH_HEADER_BYTES, type JournalKey, MESSAGE_KIND_BIT, RECORD_HEADER_BYTES, sealRecord } from './format';
 
 const BUFFER_BYTES_MIN = 16 * 1024;
+/** Of what the pool keeps while nothing is written. */
+const IDLE_BUFFER_BYTES_MAX = 16 * BUFFER_BYTES_MIN;
 /** A batch takes further records up to this size; a single record may be larger. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
 
@@ -63,9 +65,9 @@ export class Batch<R> {
   }
 }
 
-/** Buffers between batches. Keeps few: a burst must not leave megabytes behind in an idle session. */
+/** Buffers between batches, as large as the last ones had to become. */
 export class BufferPool {
-  readonly #free: Buffer[] = [];
+  #free: Buffer[] = [];
 
   take(): Buffer {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
@@ -73,6 +75,11 @@ export class BufferPool {
 
   give(buffer: Buffer): void {
     const { length } = buffer;
-    if (this.#free.length < 2 && length >= BUFFER_BYTES_MIN && length <= 16 * BUFFER_BYTES_MIN) this.#free.push(buffer);
+    if (this.#free.length < 2 && length >= BUFFER_BYTES_MIN && length <= 2 * BATCH_BYTES_MAX) this.#free.push(buffer);
+  }
+
+  /** Nothing is being written: a burst must not leave megabytes behind in an idle session. */
+  rest(): void {
+    this.#free = this.#free.filter(({ length }) => length <= IDLE_BUFFER_BYTES_MAX);
   }
 }

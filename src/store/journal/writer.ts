@@ -205,6 +205,7 @@ export class JournalWriter<R> {
         // It is told now where no write is to come, and where the next one may have to wait for a new segment.
         if (!this.#hasWork() || this.#tail.isAbandoned || !this.#hasRoom()) this.#report();
       }
+      this.#tail.pool.rest();
     } catch (error) {
       const lost = error instanceof Error ? error : new Error(String(error));
       this.#lost = lost;
@@ -223,7 +224,7 @@ export class JournalWriter<R> {
     let confirmed: Promise<void>;
     try {
       if (this.#tail.isAbandoned) await this.#tail.repair();
-      await this.#makeRoom();
+      if (!this.#hasRoom()) await this.#makeRoom();
       group = this.#takeGroup();
       if (group.length > 0) await this.#tail.write(group);
       confirmed = this.#syncIsDue() ? this.#tail.sync() : this.#holder.verify(VERIFY_INTERVAL_MS);
@@ -278,10 +279,10 @@ export class JournalWriter<R> {
     return end + bytes <= this.#options.segmentBytes || end === SEGMENT_HEADER_BYTES;
   }
 
-  /** Rotates when the next batch does not fit: the old segment synced, then on to the one that was made ahead. */
+  /** The next batch does not fit: the old segment is synced, then on to the one that was made ahead. */
   async #makeRoom(): Promise<void> {
     const first = this.#queue[0];
-    if (first === undefined || this.#hasRoom()) return;
+    if (first === undefined) return;
     if (this.#tail.unsynced.length > 0) {
       await this.#tail.sync();
       this.#commit();
