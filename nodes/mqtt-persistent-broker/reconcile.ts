@@ -11,6 +11,8 @@ export interface FlowFileSubscribers {
   filters: ReadonlySet<string>;
   /** Ids of in nodes; those inside a subflow have one for each of its instances, which ends in this id. */
   ids: ReadonlySet<string>;
+  /** Ids of all nodes, instances of subflows among them. */
+  nodes: ReadonlySet<string>;
   /** An in node takes its filter from an environment variable, so that it cannot be told from here. */
   hasUnknownFilter: boolean;
 }
@@ -28,7 +30,7 @@ export function flowFileSubscribers(nodes: readonly FlowFileNode[], brokerId: st
     if (isVariable(node.topic)) hasUnknownFilter = true;
     else filters.add(node.topic);
   }
-  return { filters, ids, hasUnknownFilter };
+  return { filters, ids, nodes: new Set(nodes.map(({ id }) => id)), hasUnknownFilter };
 }
 
 /**
@@ -68,9 +70,16 @@ export function settleSubscriptions(
   client.release((id) => !users.has(id) && isPresent(id, present));
 }
 
-/** Whether a node, or the one it was made from in a subflow, is in the flow file. */
-export function isPresent(id: string, { ids }: FlowFileSubscribers): boolean {
-  return ids.has(id) || ids.has(id.slice(id.lastIndexOf('-') + 1));
+/**
+ * Whether a node is in the flow file. Of one inside a subflow, whose id is those of the instance and of the node in the
+ * template, both must be; where subflows are nested, all of them.
+ */
+export function isPresent(id: string, present: FlowFileSubscribers): boolean {
+  if (present.ids.has(id)) return true;
+  for (let at = id.indexOf('-'); at >= 0; at = id.indexOf('-', at + 1)) {
+    if (present.nodes.has(id.slice(0, at)) && isPresent(id.slice(at + 1), present)) return true;
+  }
+  return false;
 }
 
 /** Inside a subflow the broker may be a variable of the instance. */

@@ -214,10 +214,12 @@ export class SessionHost {
     this.#client = client;
     this.#setFailure(undefined);
     this.events.created(client);
-    client
-      .open()
-      .then(() => this.#opened(client))
-      .catch((error: Error) => this.events.failed(error));
+    client.on('state', ({ kind }) => {
+      if (kind !== 'open') this.#isOpen = false;
+      // Each time it is opened: after another process had it, too. Once the client has done what it does at that.
+      else if (!this.#isOpen) queueMicrotask(() => this.#opened(client));
+    });
+    client.open().catch((error: Error) => this.events.failed(error));
     for (const { message, observer, origin } of this.#waiting.splice(0)) {
       try {
         client.enqueue(message, observer, origin);
@@ -233,9 +235,9 @@ export class SessionHost {
     this.#releaseClaim = sessionClaims.claim(store.path, clientId, ownerId, ownerName, live);
   }
 
-  /** Also called when the client was closed before it could open its session. */
+  /** Its session was opened, unless it was closed meanwhile. */
   #opened(client: SessionClient): void {
-    if (this.#client !== client || client.state.kind !== 'open') return;
+    if (this.#isOpen || this.#client !== client || client.state.kind !== 'open') return;
     this.#isOpen = true;
     this.events.opened(client);
     for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve(client);

@@ -107,12 +107,11 @@ export class Deliveries {
     else if (open?.awaited(delivery) === false) this.manual.withdrawn(delivery.delivery);
     const [first] = unsettled;
     if (first === undefined) open?.handled(delivery);
-    else this.#handledAfter(unsettled.length === 1 ? first : Promise.all(unsettled), delivery);
+    else this.#handledAfter(unsettled.length === 1 ? first : Promise.all(unsettled), delivery, open);
   }
 
   /** The messages of a burst often wait for the same promise: they share one reaction to it. */
-  #handledAfter(settled: Promise<unknown>, delivery: Delivery): void {
-    const open = this.#open;
+  #handledAfter(settled: Promise<unknown>, delivery: Delivery, open: DeliveringSession | undefined): void {
     if (this.#burst?.settled === settled && this.#burst.open === open) {
       this.#burst.deliveries.push(delivery);
       return;

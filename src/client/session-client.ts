@@ -293,7 +293,7 @@ export class SessionClient extends ClientEmitter {
 
   /**
    * All subscribers are there. Those that have left, and are not back, are asked about by `mayReturn`; without it they may
-   * return as long as their filter stays in the session. What one that stays away has not acknowledged is acknowledged
+   * return as long as their filter stays in the session and they have no other. What one that stays away has not acknowledged is acknowledged
    * without it, once all others have done so, and `abandoned` tells.
    */
   release(mayReturn?: (subscriber: string) => boolean): void {

@@ -81,6 +81,7 @@ export class SessionLife {
   /** Resolves when it is closed, and its files are given back. @throws the store's error when it could not be. */
   close(): Promise<void> {
     this.#wanted = false;
+    this.#wasClosed = true;
     this.#opened = undefined;
     this.owner.closing();
     this.#closing ??= this.#shutDown().finally(() => {
@@ -116,7 +117,6 @@ export class SessionLife {
   }
 
   async #shutDown(): Promise<void> {
-    this.#wasClosed = true;
     await this.#opening.stop();
     await this.owner.disconnected();
     const open = this.#current;

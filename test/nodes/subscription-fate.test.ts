@@ -30,6 +30,8 @@ describe('a subscription without a running node', () => {
       inNode('dynamic', { topic: '', inputs: 1, d: true }),
       inNode('elsewhere', { topic: 'plant/elsewhere', broker: 'other' }),
       { id: 'out', type: 'mqtt-persistent-out', broker: 'broker', topic: 'plant/out' },
+      { id: 'instance', type: 'subflow:template' },
+      { id: 'in-ner', type: 'subflow:other' },
     ],
     'broker',
   );
@@ -54,6 +56,9 @@ describe('a subscription without a running node', () => {
 
   it('is known by the node inside a subflow that it was made for', () => {
     assert.equal(isPresent('instance-dynamic', present), true);
+    assert.equal(isPresent('instance-in-ner-dynamic', present), true);
     assert.equal(isPresent('instance-gone', present), false);
+    assert.equal(isPresent('deleted-dynamic', present), false);
+    assert.equal(isPresent('instance-deleted-dynamic', present), false);
   });
 });

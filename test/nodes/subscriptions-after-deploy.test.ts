@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { symlink } from 'node:fs/promises';
+import { SessionClient } from '../../src/client/session-client';
+import { systemHolderFacts } from '../../src/store/holder-identity';
+import { nodeFileSystem } from '../../src/store/node-file-system';
+import { openSessionStore } from '../../src/store/session-store';
+import { factsOf } from '../store/support';
 import { Mosquitto } from '../support/mosquitto';
 import { waitFor } from '../support/wait';
-import { Flow, type FlowNode, helperNode, inNode, session, tab, temporaryDirectory } from './flow';
+import { Flow, type FlowNode, helperNode, inNode, outNode, session, tab, temporaryDirectory } from './flow';
 
 interface Info {
   connected: boolean;
@@ -69,6 +75,39 @@ describe('subscriptions after a deploy', () => {
     await flow.deploy(all, 'nodes');
     await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
   });
+
+  it('of a node that was deleted while another process had the session are removed', async () => {
+    const all = [...nodes(true, 'taken'), outNode('out', { topic: 'plant', qos: '1' })];
+    flow = await Flow.start(all);
+    await subscriptions({ 'plant/one': 'active', 'plant/two': 'active' });
+    // To the lock the process that has started this one, which is there; it does not see us, and takes us for dead.
+    const processStart = (await systemHolderFacts.process(process.ppid))?.start ?? '';
+    const { path: directory } = all.find(({ type }) => type === 'mqtt-session-store') as FlowNode & { path: string };
+    const alias = `${directory}-alias`;
+    await symlink(directory, alias);
+    const store = await openSessionStore({
+      path: alias,
+      fileSystem: { ...nodeFileSystem },
+      holderFacts: factsOf(
+        { ...(await systemHolderFacts.self()), pid: process.ppid, processStart },
+        { [process.ppid]: processStart },
+      ),
+    });
+    const connection = { url: mosquitto.url, protocolVersion: 4, clean: false, keepalive: 60 } as const;
+    const holder = new SessionClient({ store, clientId: 'taken', connection });
+    await holder.open();
+    // What is to be written shows that the session is gone.
+    flow.input('out', { payload: 'x' });
+    await flow.statusState('one', 'waiting');
+    await flow.deploy(
+      all.filter(({ id }) => id !== 'two'),
+      'nodes',
+    );
+    await holder.close();
+    await store.close();
+    await flow.statusState('one', 'connected');
+    await subscriptions({ 'plant/one': 'active' });
+  }).timeout(60_000);
 
   it('of a deleted node are removed', async () => {
     const all = nodes(true, 'delete');
