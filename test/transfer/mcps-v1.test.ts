@@ -192,12 +192,15 @@ describe('MCPS version 1, in and out of a store', () => {
 
   it('says so when somebody else made the session meanwhile', async () => {
     const other = encodeMcpsV1({ ...fixture.session, inflight: [...fixture.session.inflight].reverse() });
-    const busy: typeof store = Object.create(store, {
-      open: {
-        value: async (...parameters: Parameters<typeof store.open>) => {
-          await (await store.prepareImport(other, clientId)).place();
-          return store.open(...parameters);
-        },
+    const open = async (...parameters: Parameters<typeof store.open>) => {
+      await (await store.prepareImport(other, clientId)).place();
+      return store.open(...parameters);
+    };
+    const busy = new Proxy(store, {
+      get(target, name) {
+        if (name === 'open') return open;
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? member.bind(target) : member;
       },
     });
     await assert.rejects(importMcpsV1(busy, fixture.bytes), { code: 'ERR_SESSION_NOT_EMPTY' });
