@@ -16,7 +16,6 @@ const TIMEOUT_MS = 30_000;
 
 describe('the holder of a session', function () {
   this.timeout(60_000);
-  const directory = temporaryDirectory();
   const holders: HolderProcess[] = [];
   let namespace: ChildProcess | undefined;
 
@@ -28,6 +27,8 @@ describe('the holder of a session', function () {
     namespace?.kill('SIGKILL');
     namespace = undefined;
   });
+  // Behind the hook that ends the processes: hooks run in their order.
+  const directory = temporaryDirectory();
 
   const storePath = () => path.join(directory(), 'sessions');
 
