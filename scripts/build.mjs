@@ -5,7 +5,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { buildEditor } from './lib/editor-parts.mjs';
+import { buildEditor, isForm } from './lib/editor-parts.mjs';
 import { buildPlugin } from './lib/plugin-parts.mjs';
 import { filesBelow, root } from './lib/project.mjs';
 
@@ -15,7 +15,7 @@ const cache = path.join(root, '.cache');
 /** File by file, never bundled: a bundle would hold its own copy of the registries that all nodes of a process share. */
 async function compile(target) {
   const sources = [...(await filesBelow('src')), ...(await filesBelow('nodes'))];
-  const entryPoints = sources.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
+  const entryPoints = sources.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts') && !isForm(file));
   if (entryPoints.length === 0) {
     return 0;
   }

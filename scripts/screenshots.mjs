@@ -1,4 +1,6 @@
-// npm run screenshots [-- --folder docs/images]
+// npm run screenshots [-- --folder docs/images --graph-seconds 10]
+//
+// `--graph-seconds`: how long a queue is watched before the picture of its graph is taken.
 //
 // Takes the pictures of README and docs from the demo in a real browser. Exit codes: 0 taken, 1 failed, 2 could not start.
 import './lib/require-node.mjs';
@@ -11,5 +13,6 @@ void import('./lib/system-packages.mjs')
     }
     Object.assign(process.env, environment);
     const { runTypeScript } = await import('./lib/entry.mjs');
-    await runTypeScript('test/browser/screenshots.ts', { built: true });
+    // The demo builds the package when it has changed.
+    await runTypeScript('test/browser/screenshots.ts');
   });

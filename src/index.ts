@@ -45,6 +45,7 @@ export type { SubscriptionRequest } from './session/subscriptions';
 export { matchesFilter } from './session/topics';
 export type { CleanUpOptions, CleanUpResult, ExpiredSession, Removal } from './store/clean-up';
 export type { CleanUpUser } from './store/clean-up-timer';
+export type { DeadLetterCount } from './store/dead-letters/stored-count';
 export type { HolderIdentity } from './store/holder-identity';
 export type { Durability } from './store/journal/journal';
 export type { SessionStoreOptions, StoreNotice } from './store/session-store';

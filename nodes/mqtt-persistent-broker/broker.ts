@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { AdminContext, LiveSession } from '../../src/admin/context';
+import type { PastError } from '../../src/admin/recent-errors';
 import type { SessionClient } from '../../src/client/session-client';
 import { SessionError } from '../../src/errors';
 import type { Message, MessageOrigin } from '../../src/session/message';
@@ -238,6 +239,10 @@ export class Broker implements LiveSession {
   }
 
   // Administration.
+
+  recentErrors(): PastError[] {
+    return this.#reporter.recentErrors.list();
+  }
 
   clearAtBroker(clientId: string): Promise<void> {
     return clearAtBroker({ ...this.settings.connection, clientId });

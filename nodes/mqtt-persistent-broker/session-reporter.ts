@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
+import { RecentErrors } from '../../src/admin/recent-errors';
 import type { AbandonedReport, UnacknowledgedReport } from '../../src/client/manual-acknowledgements';
 import type { DiscardedMessage, SessionClient } from '../../src/client/session-client';
 import { reasonCodeName } from '../../src/connection/reason-codes';
@@ -16,6 +17,7 @@ import type { Translate } from '../shared/texts';
  * a minute; a failure to connect reaches Catch nodes once, until there was a connection or the reason changes.
  */
 export class SessionReporter {
+  readonly recentErrors = new RecentErrors();
   readonly #limit: RepeatLimit;
   #reportedFailure: string | undefined;
 
@@ -44,6 +46,7 @@ export class SessionReporter {
 
   /** Something keeps the session from working: to the Catch nodes of all that use it, and into the log. */
   failed(error: Error, msg: NodeMessage = {}): void {
+    this.recentErrors.add(error);
     this.node.error(error, msg);
   }
 
@@ -62,13 +65,15 @@ export class SessionReporter {
   }
 
   #disconnected(end: ConnectionEnd, wasUp: boolean, address: string): void {
-    if (wasUp) {
-      this.#ended(end, address);
-      if (end.kind !== 'server-disconnect') return;
-    }
+    if (wasUp) this.#ended(end, address);
     if (end.kind === 'ended' || end.error === undefined) return;
+    if (wasUp && end.kind !== 'server-disconnect') {
+      this.recentErrors.add(end.error);
+      return;
+    }
     const key = `${errorCode(end.error)} ${end.reasonCode ?? end.error.message}`;
     if (key === this.#reportedFailure) {
+      this.recentErrors.add(end.error);
       if (this.#limit.admit(key)) this.node.log(end.error.message);
       else this.#limit.count(key, end.error.message);
       return;
@@ -96,6 +101,7 @@ export class SessionReporter {
 
   /** Nobody waits for it any more: raised where the message was queued, or at the nodes of this session. */
   #discarded({ message, error, observed }: DiscardedMessage): void {
+    this.recentErrors.add(error);
     if (observed) return;
     const { topic, qos, retain, origin } = message;
     const payload = isUtf8(message.payload) ? message.payload.toString() : message.payload;

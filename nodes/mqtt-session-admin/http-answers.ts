@@ -45,6 +45,15 @@ export function plainDeadLetters({ deadLetters, next, total }: DeadLetterPage): 
   return { deadLetters: plain, total, ...(next === undefined ? {} : { next }) };
 }
 
+/** As `plainDeadLetters`, with the beginning of each payload in place of all of it. */
+export function deadLetterPreviews({ deadLetters, next, total }: DeadLetterPage): Record<string, unknown> {
+  const previews = deadLetters.map(({ message: { topic, qos, retain, payload }, ...rest }) => ({
+    ...rest,
+    message: { topic, qos, retain, bytes: payload.length, ...payloadPreview(payload) },
+  }));
+  return { deadLetters: previews, total, ...(next === undefined ? {} : { next }) };
+}
+
 /** How many bytes of a payload a preview shows. */
 const PREVIEW_BYTES = 256;
 

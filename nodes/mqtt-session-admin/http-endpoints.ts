@@ -16,7 +16,7 @@ import { brokerOf } from '../mqtt-persistent-broker/node';
 import { assignedClientId } from '../mqtt-persistent-broker/session-assignments';
 import { type ActionName, type ActionRequest, adminAction } from './actions';
 import { refuseCrossSite } from './cross-site';
-import { answer, answerError, messagePreviews, plainDeadLetters } from './http-answers';
+import { answer, answerError, deadLetterPreviews, messagePreviews, plainDeadLetters } from './http-answers';
 import { isPermitted, overviewQuery } from './http-overview';
 import { pathTest } from './http-path-test';
 import { bodyOf, countInQuery, flagInQuery } from './http-request';
@@ -176,7 +176,8 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
     ofSession(async ({ request, context, clientId }) => {
       const after = countInQuery(request, 'after') ?? 0;
       const limit = Math.max(1, countInQuery(request, 'limit') ?? DEAD_LETTERS_PER_PAGE);
-      return plainDeadLetters(await listDeadLetters(context, clientId, { after, limit }));
+      const shown = flagInQuery(request, 'preview') ? deadLetterPreviews : plainDeadLetters;
+      return shown(await listDeadLetters(context, clientId, { after, limit }));
     }),
   );
   app.get(

@@ -15,7 +15,7 @@ export function warnOfOrphanedSessions(RED: NodeAPI, translate: Translate): void
       const warn = (text: string) => (node ? node.warn(text) : RED.log.warn(text));
       withStore(store, listSessions)
         .then((sessions) => {
-          const orphaned = sessions.filter((session) => session.orphaned);
+          const orphaned = sessions.filter((session) => session.orphaned && session.messages > 0);
           if (orphaned.length > 0) warn(translate('warnings.orphaned', textValues(store, orphaned)));
         })
         // A store that cannot be used is reported by the nodes that need it.

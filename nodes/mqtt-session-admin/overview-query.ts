@@ -1,3 +1,4 @@
+import { hasDeadLetters } from '../../src/admin/dead-letter-count';
 import type { SessionOverview } from '../../src/admin/session-info';
 
 /** A session in the list of all stores. */
@@ -16,7 +17,8 @@ const SORT_VALUES = {
   // The oldest first, those without messages last.
   oldest: ({ oldestEnqueuedAt }) => (oldestEnqueuedAt === 0 ? Number.NEGATIVE_INFINITY : -oldestEnqueuedAt),
   expiry: ({ expiresAt }) => (expiresAt === 0 ? Number.NEGATIVE_INFINITY : -expiresAt),
-  deadLetters: ({ deadLetters }) => deadLetters?.count ?? 0,
+  // Those that were not counted are one at least.
+  deadLetters: ({ deadLetters }) => deadLetters.count ?? Math.sign(deadLetters.bytes),
 } as const satisfies Record<string, (session: ListedSession) => string | number>;
 
 export type SortField = keyof typeof SORT_VALUES;
@@ -80,21 +82,26 @@ export function overviewPage(sessions: readonly ListedSession[], query: Overview
 }
 
 function isIn(session: ListedSession, state: StateFilter, now: number): boolean {
-  const { status, messages, orphaned, deadLetters, error, paused, expiresAt } = session;
+  const { messages, orphaned, deadLetters, error, paused, expiresAt } = session;
   switch (state) {
     case 'all':
       return true;
     case 'messages':
       return messages > 0;
     case 'trouble':
-      return orphaned || error !== undefined || status === 'retrying' || (messages > 0 && paused);
+      return orphaned || error !== undefined || isUnreachable(session) || (messages > 0 && paused);
     case 'orphaned':
       return orphaned;
     case 'failed':
-      return (deadLetters?.count ?? 0) > 0;
+      return hasDeadLetters(deadLetters);
     case 'expired':
       return expiresAt > 0 && expiresAt <= now;
   }
+}
+
+/** Also during the next attempt, until that has succeeded. */
+function isUnreachable({ status, connectionError }: ListedSession): boolean {
+  return status === 'retrying' || (status === 'connecting' && connectionError !== undefined);
 }
 
 function isMeant({ store, key }: ListedSession, query: OverviewQuery): boolean {

@@ -51,7 +51,8 @@ const KEY = 'node-red:common.status.';
 
 /**
  * What all nodes of a session show. While there is nothing to add it is exactly Node-RED's own status, which flows match
- * on; otherwise a text that begins with the same word.
+ * on; otherwise a text that begins with the same word, short enough to be read below a node: causes in full are for the
+ * errors, the log and the sidebar.
  */
 export function sessionStatus(facts: StatusFacts, translate: Translate): SessionStatus {
   const { state, stored } = facts;
@@ -65,8 +66,8 @@ export function sessionStatus(facts: StatusFacts, translate: Translate): Session
   }
   const end = state?.kind === 'open' && state.link.kind === 'waiting' ? state.end : undefined;
   const contested = state?.kind === 'open' && state.contested ? translate('status.contested') : undefined;
-  const reason = contested ?? (end === undefined ? undefined : shortReason(end, facts.protocolVersion, translate));
-  const details = [reason, count].filter((detail) => detail !== undefined);
+  const reason = end === undefined ? undefined : shortReason(end, facts, translate);
+  const details = contested === undefined ? [reason, count].filter((detail) => detail !== undefined) : [contested];
   const text = details.length === 0 ? `${KEY}disconnected` : `disconnected: ${details.join(', ')}`;
   return {
     fill: 'red',
@@ -95,7 +96,7 @@ function failureStatus(error: Error, queued: number, translate: Translate): Sess
       state: 'waiting',
     };
   }
-  const text = `disconnected: ${translate('status.failed', { code: errorCode(error) ?? error.message })}`;
+  const text = `disconnected: ${errorCode(error) ?? translate('status.failed')}`;
   return { ...status, fill: 'red', text, state: 'failed' };
 }
 
@@ -105,9 +106,14 @@ function holderName(error: Error, translate: Translate): string {
   return translate('status.holder', { pid: holder.pid, host: holder.host ?? '' });
 }
 
-/** Why a connection ended, in a few words. Undefined: just lost. */
-function shortReason(end: ConnectionEnd, protocolVersion: 3 | 4 | 5, translate: Translate): string | undefined {
-  const { kind, reasonCode, error } = end;
+/**
+ * Why a connection ended, in a few words. Undefined: just lost. While messages wait, their number is what counts: beside it
+ * only a refusal is said, in one word, because that alone does not pass by itself.
+ */
+function shortReason(end: ConnectionEnd, facts: StatusFacts, translate: Translate): string | undefined {
+  const { kind, reasonCode } = end;
+  const { protocolVersion, stored } = facts;
+  if (stored > 0) return kind === 'refused' ? translate('status.refused') : undefined;
   switch (kind) {
     case 'refused':
     case 'server-disconnect': {
@@ -118,11 +124,8 @@ function shortReason(end: ConnectionEnd, protocolVersion: 3 | 4 | 5, translate: 
       const name = reasonCodeName(packet, reasonCode, protocolVersion);
       return name.charAt(0).toLowerCase() + name.slice(1);
     }
-    case 'unreachable': {
-      const details = error instanceof SessionError ? error.details : {};
-      const code = typeof details.code === 'string' ? details.code : errorCode(error);
-      return translate('status.unreachable', { code: code ?? '' });
-    }
+    case 'unreachable':
+      return translate('status.unreachable');
     case 'ping-timeout':
       return translate('status.silent');
     case 'protocol-error':

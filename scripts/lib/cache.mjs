@@ -64,6 +64,12 @@ export async function nodeRedPackage(major, log = console.error) {
   return path.join(folder, 'node_modules', 'node-red');
 }
 
+/** Folder of the theme collection for Node-RED 4, as people install it: Node-RED 5 has a dark theme itself. */
+export async function themeCollection(log = console.error) {
+  const name = '@node-red-contrib-themes/theme-collection';
+  return path.join(await installed('theme-collection', [`${name}@3`], log), 'node_modules', name);
+}
+
 /** The Node-RED major version that belongs to this Node.js: 5 from 22.9 on, else 4 (4.1). */
 export function nodeRedMajor(version = process.versions.node) {
   const [major, minor] = version.split('.').map(Number);

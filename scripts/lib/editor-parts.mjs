@@ -1,7 +1,8 @@
 // Joins the editor parts of all node types into the one node set file that Node-RED's loader expects.
 //
+//   nodes/<type>/form.ts              its export `template`            -> mqtt-persistent.html
 //   nodes/<type>/edit-<part>.html     what edit.html starts from       -> mqtt-persistent.html
-//   nodes/<type>/edit.html            templates and registration       -> mqtt-persistent.html
+//   nodes/<type>/edit.html            the node type's registration     -> mqtt-persistent.html
 //   nodes/<type>/locales/<lang>.json  texts, top-level keys per type   -> locales/<lang>/mqtt-persistent.json
 //   nodes/<type>/locales/<lang>.html  help                             -> locales/<lang>/mqtt-persistent.html
 //   icons/*.svg                                                        -> icons/
@@ -9,6 +10,7 @@
 // `nodes/shared` may hold the same parts; they come first.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { build } from 'esbuild';
 import { filesBelow, root } from './project.mjs';
 
 const nodeSet = 'mqtt-persistent';
@@ -27,6 +29,27 @@ const order = [
 function byOrder(left, right) {
   const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
   return rank(left) - rank(right) || left.localeCompare(right, 'en');
+}
+
+/** What runs only here, when the package is built: the forms of the dialogs, and what they are made with. */
+export const isForm = (file) => /^nodes\/[^/]+\/form\.ts$/.test(file);
+
+/** The template of a dialog. Throws with the file's name when there is none in it. */
+async function templateOf(file, base) {
+  const { outputFiles } = await build({
+    absWorkingDir: base,
+    entryPoints: [file],
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    write: false,
+    logLevel: 'warning',
+  });
+  const { template } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  if (typeof template !== 'string') {
+    throw new Error(`${file} exports no template`);
+  }
+  return template;
 }
 
 /** Adds the texts of one file; two files with the same top-level key would silently overwrite each other. */
@@ -53,6 +76,8 @@ export async function buildEditor(target, base = root) {
   const dialogs = [];
   for (const type of types) {
     const parts = files.filter((file) => file.startsWith(`nodes/${type}/edit-`) && file.endsWith('.html'));
+    const form = `nodes/${type}/form.ts`;
+    if (type !== 'shared' && files.includes(form)) dialogs.push(await templateOf(form, base));
     for (const file of [...parts, `nodes/${type}/edit.html`]) dialogs.push((await read(file)).trim());
   }
   const languages = new Map();

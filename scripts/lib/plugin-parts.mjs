@@ -2,7 +2,7 @@
 //
 //   src/convert/index.ts                        bundled, as window.mqttSessionsConverter  -> mqtt-sessions.html
 //   plugins/mqtt-sessions/sidebar/index.ts      bundled, as window.mqttSessionsSidebar    -> mqtt-sessions.html
-//   plugins/mqtt-sessions/sidebar/sidebar.css   styles                                    -> mqtt-sessions.html
+//   plugins/mqtt-sessions/sidebar/*.css         styles                                    -> mqtt-sessions.html
 //   plugins/mqtt-sessions/*.html                parts of the plugin, after them           -> mqtt-sessions.html
 //   plugins/mqtt-sessions/locales/<lang>.json   texts                                     -> locales/<lang>/mqtt-sessions.json
 import * as fs from 'node:fs/promises';
@@ -16,6 +16,9 @@ const plugin = 'mqtt-sessions';
 /** `shared` is what the others start from; `register` uses them all. */
 const first = `${folder}/shared.html`;
 const last = `${folder}/register.html`;
+
+/** Of the sidebar; `sidebar` is what the others go on from. */
+const styles = ['sidebar', 'list', 'details', 'dialog'];
 
 /** A module as a script for browsers that Node-RED 4 supports. */
 async function script(entryPoint, globalName) {
@@ -42,9 +45,10 @@ export async function buildPlugin(target) {
     await fs.writeFile(path.join(target, file), text);
   };
   const between = files.filter((file) => /^[^/]+\/[^/]+\/[^/]+\.html$/.test(file) && file !== first && file !== last);
+  const css = await Promise.all(styles.map((name) => read(`${folder}/sidebar/${name}.css`)));
   const parts = [
     await script('src/convert/index.ts', 'mqttSessionsConverter'),
-    `<style>\n${(await read(`${folder}/sidebar/sidebar.css`)).trim()}\n</style>`,
+    `<style>\n${css.join('').trim()}\n</style>`,
     await script(`${folder}/sidebar/index.ts`, 'mqttSessionsSidebar'),
   ];
   for (const file of [first, ...between.sort(), last]) {

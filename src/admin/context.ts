@@ -1,10 +1,13 @@
 import type { SessionClient } from '../client/session-client';
 import type { SessionStore } from '../store/session-store';
+import type { PastError } from './recent-errors';
 
 /** A session that this process uses. */
 export interface LiveSession {
   /** Undefined while there is none, because the store cannot be opened for example. */
   readonly client: SessionClient | undefined;
+  /** What went wrong of late, newest first; a few. */
+  recentErrors(): PastError[];
   /** Connects; resolves at CONNACK. @throws SessionError `ERR_DISCONNECTED` when it was disconnected meanwhile. */
   connect(): Promise<void>;
   disconnect(): Promise<void>;

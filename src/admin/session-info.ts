@@ -2,11 +2,14 @@ import * as path from 'node:path';
 import type { SessionClient } from '../client/session-client';
 import { type DescribedError, describeError } from '../errors';
 import type { SessionState, Subscription } from '../session/state';
+import type { DeadLetterCount } from '../store/dead-letters/stored-count';
 import type { HolderIdentity } from '../store/holder-identity';
 import { livingHolder } from '../store/in-use';
 import { nodeFileSystem } from '../store/node-file-system';
 import type { SessionSummary } from '../store/session-summary';
 import type { AdminContext, LiveSession } from './context';
+import { hasDeadLetters } from './dead-letter-count';
+import type { PastError } from './recent-errors';
 
 /** One session, as an administrator sees it. Times in milliseconds since the epoch, 0: none. */
 export interface SessionInfo {
@@ -21,7 +24,7 @@ export interface SessionInfo {
   status: 'connected' | 'connecting' | 'retrying' | 'disconnected' | 'opening' | 'locked' | 'stored';
   /** A broker node of this process has it open. */
   open: boolean;
-  /** Holds messages, and no broker node is there to send them. */
+  /** Holds messages or dead letters, and no broker node is there to send them. */
   orphaned: boolean;
   connected: boolean;
   /** `now`, or `snapshot`: as of the last snapshot; what happened since is in its journal. */
@@ -46,8 +49,8 @@ export interface SessionInfo {
   usedShare: number;
   inflight: InflightInfo[];
   oldestEnqueuedAt: number;
-  /** Messages given up and kept, and their bytes; only of an open session. */
-  deadLetters?: { count: number; bytes: number };
+  /** Messages given up and kept. */
+  deadLetters: DeadLetterCount;
   subscriptions: SubscriptionInfo[];
   paused: boolean;
   /** Size of its files. */
@@ -58,10 +61,12 @@ export interface SessionInfo {
   error?: DescribedError;
   /** Why the last connection, or the last attempt to make one, ended; gone as soon as there is a connection. */
   connectionError?: DescribedError;
+  /** Of a session that a broker node of this process uses: what went wrong of late, newest first. */
+  recentErrors?: PastError[];
 }
 
 /** As in a list of many. */
-export type SessionOverview = Omit<SessionInfo, 'inflight' | 'subscriptions'> & {
+export type SessionOverview = Omit<SessionInfo, 'inflight' | 'subscriptions' | 'recentErrors'> & {
   inflight: number;
   subscriptions: number;
 };
@@ -106,8 +111,10 @@ export async function sessionInfo(
 }
 
 /** `known` with what the client of a session in use knows better; reads nothing from the disk. */
-export function infoOfUsed({ error, ...known }: SessionInfo, { client }: LiveSession, maxBytes: number): SessionInfo {
-  const { connectionError: _old, ...stored } = known;
+export function infoOfUsed({ error, ...known }: SessionInfo, live: LiveSession, maxBytes: number): SessionInfo {
+  const { connectionError: _old, ...info } = known;
+  const { client } = live;
+  const stored = { ...info, recentErrors: live.recentErrors() };
   if (client?.state.kind === 'open') return { ...stored, ...fromClient(client, maxBytes) };
   const cause = client?.state.kind === 'opening' ? client.state.error : undefined;
   return {
@@ -120,12 +127,12 @@ export function infoOfUsed({ error, ...known }: SessionInfo, { client }: LiveSes
 }
 
 /** Counts in place of lists. */
-export function overviewOf({ inflight, subscriptions, ...info }: SessionInfo): SessionOverview {
+export function overviewOf({ inflight, subscriptions, recentErrors: _errors, ...info }: SessionInfo): SessionOverview {
   return { ...info, inflight: inflight.length, subscriptions: subscriptions.length };
 }
 
 function fromSnapshot(
-  { directory, metadata, state, bytes, isOpen, error }: SessionSummary,
+  { directory, metadata, state, bytes, deadLetters, isOpen, error }: SessionSummary,
   clientId: string,
   maxBytes: number,
   holder: HolderIdentity | undefined,
@@ -139,7 +146,7 @@ function fromSnapshot(
     key: path.basename(directory),
     status: holder === undefined ? 'stored' : 'locked',
     open: isOpen,
-    orphaned: !isUsed && count > 0,
+    orphaned: !isUsed && (count > 0 || hasDeadLetters(deadLetters)),
     connected: false,
     asOf: 'snapshot',
     broker: state?.broker ?? '',
@@ -155,6 +162,7 @@ function fromSnapshot(
     usedShare: shareOf(messageBytes, maxBytes),
     inflight,
     oldestEnqueuedAt: state?.oldestEnqueuedAt ?? 0,
+    deadLetters,
     subscriptions: (state?.subscriptions ?? []).map(subscriptionInfo),
     paused: state?.paused ?? false,
     fileBytes: bytes,

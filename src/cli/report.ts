@@ -1,3 +1,4 @@
+import { hasDeadLetters } from '../admin/dead-letter-count';
 import type { SessionSummary } from '../store/session-summary';
 
 /** A session as JSON; times in milliseconds since the epoch. Payloads and credentials are not part of it. */
@@ -6,6 +7,7 @@ export function reportOf({
   metadata,
   state,
   bytes,
+  deadLetters,
   holder,
   error,
 }: SessionSummary): Record<string, unknown> {
@@ -19,6 +21,7 @@ export function reportOf({
     inflight: state?.open.map(({ sequence, packetId, phase }) => ({ sequence, packetId, phase })),
     subscriptions: state?.subscriptions.map(({ users: _users, ...subscription }) => subscription),
     received: state?.received,
+    deadLetters,
     paused: state?.paused,
     broker: state?.broker,
     lockedBy: holder,
@@ -27,7 +30,7 @@ export function reportOf({
 }
 
 /** A session in words, one fact an entry. */
-export function describe({ metadata, state, bytes, holder }: SessionSummary): string[] {
+export function describe({ metadata, state, bytes, deadLetters, holder }: SessionSummary): string[] {
   if (metadata === undefined || state === undefined) return [];
   const facts = [
     `client id ${JSON.stringify(metadata.clientId)}`,
@@ -38,6 +41,7 @@ export function describe({ metadata, state, bytes, holder }: SessionSummary): st
     `last access ${new Date(metadata.lastAccessAt).toISOString()}`,
   ];
   if (metadata.expiryInterval > 0) facts.push(`expires ${metadata.expiryInterval} s after it`);
+  if (hasDeadLetters(deadLetters)) facts.push(`${deadLetters.count ?? 'some'} dead letters`);
   if (state.paused) facts.push('paused');
   if (state.broker !== '') facts.push(`broker ${state.broker}`);
   if (holder !== undefined) facts.push(`lock of process ${holder.pid} on ${holder.host}`);

@@ -46,17 +46,19 @@ interface UnacknowledgedMessage {
 }
 
 type Registered = { session: string; acknowledge: (token: number) => AcknowledgementOutcome };
-/** By epoch: all open sessions of this process, of whatever store. */
-const openEpochs = new Map<string, Registered>();
+/** By epoch: all open sessions of this process, of whatever store. One that is dropped without being closed is not kept by it. */
+const openEpochs = new Map<string, WeakRef<Registered>>();
 
 /** The session of this process that gave out a reference, if it is still open. */
 export function sessionOfEpoch(epoch: string): Registered | undefined {
-  return openEpochs.get(epoch);
+  return openEpochs.get(epoch)?.deref();
 }
 
 /** Messages that were handed to subscribers who acknowledge them themselves. */
 export class ManualAcknowledgements {
   #epoch = '';
+  /** Held by this alone. */
+  #registered: Registered | undefined;
   #tokens = 0;
   /** By delivery, oldest first. */
   readonly #messages = new Map<number, UnacknowledgedMessage>();
@@ -79,12 +81,14 @@ export class ManualAcknowledgements {
   begin(): void {
     this.end();
     this.#epoch = randomBytes(12).toString('base64url');
-    openEpochs.set(this.#epoch, { session: this.session, acknowledge: (token) => this.#acknowledge(token) });
+    this.#registered = { session: this.session, acknowledge: (token) => this.#acknowledge(token) };
+    openEpochs.set(this.#epoch, new WeakRef(this.#registered));
   }
 
   /** It is closed: nothing it gave out counts any more, and nothing is acknowledged by that. */
   end(): void {
     openEpochs.delete(this.#epoch);
+    this.#registered = undefined;
     this.#epoch = '';
     this.#tokens = 0;
     this.#messages.clear();

@@ -25,8 +25,8 @@ export interface Delivery {
 
 /** What the session wants done, in this order. Executed by the client's loop. */
 export type Effect =
-  /** Append to the journal; `durable` answers. */
-  | { type: 'append'; sequence: number; record: SessionRecord }
+  /** Append to the journal; `durable` answers. `unhurried`: nothing waits for that, it may go with the next record. */
+  | { type: 'append'; sequence: number; record: SessionRecord; unhurried?: true }
   /** Send on the present connection. Everything that must be durable before it is. */
   | { type: 'send'; packet: OutboundPacket }
   /** Read queued messages above `after` from the journal; `loaded` answers. */
@@ -37,7 +37,7 @@ export type Effect =
   | { type: 'withdrawn'; delivery: number }
   /** The broker took responsibility for a watched message. */
   | { type: 'acknowledged'; sequence: number; reasonCode: number; properties?: AcknowledgementProperties }
-  /** A message was given up; whoever queued it is told. */
+  /** A message was given up, which is durable: it never comes back. Whoever queued it is told. */
   | {
       type: 'discarded';
       message: QueuedMessage;

@@ -1,3 +1,4 @@
+import { Discards } from './discards';
 import type { DiscardReason, Effect } from './effects';
 import { FailedMessages } from './failed-messages';
 import type { Failure } from './failure';
@@ -30,6 +31,7 @@ export class OutboundLedger {
   readonly mark: SentMark;
   paused: boolean;
   readonly #purge: Purge;
+  readonly #discards: Discards;
   /** Messages of this process whose publisher waits for the acknowledgement; they may be on disk only meanwhile. */
   readonly #watched = new Set<number>();
   /** The newest message that left the queue. */
@@ -50,6 +52,7 @@ export class OutboundLedger {
     this.held = new HeldIdentifiers(recovered.adoptedUntil, recovered.reserved);
     this.paused = recovered.paused;
     this.#purge = new Purge(effects);
+    this.#discards = new Discards(effects);
     this.#stored = { ...recovered.stored };
     this.#takenUpTo = recovered.queueAfter;
     this.#releases = recovered.released.length;
@@ -176,11 +179,14 @@ export class OutboundLedger {
 
   // Out.
 
-  /** It is not stored any longer. @returns the sequence of the record that says so. */
-  complete(outbound: OutboundMessage): number {
+  /**
+   * It is not stored any longer. `unhurried`: nothing waits for that to be durable.
+   * @returns the sequence of the record that says so.
+   */
+  complete({ message, previous, size }: OutboundMessage, unhurried = false): number {
     this.#stored.count -= 1;
-    this.#stored.bytes -= outbound.size;
-    return this.log.extendCompleted(outbound.message.sequence, outbound.previous, outbound.size);
+    this.#stored.bytes -= size;
+    return this.log.extendCompleted(message.sequence, previous, size, unhurried);
   }
 
   /** The broker has taken it (QoS 0: it was sent). */
@@ -245,6 +251,7 @@ export class OutboundLedger {
 
   durable(): void {
     this.mark.durable(this.log.durable);
+    this.#discards.tell(this.log.durable);
     this.queue.retryLoad();
     this.#purgeUnsent();
     this.#purge.tell(this.log.durable);
@@ -272,6 +279,7 @@ export class OutboundLedger {
     }
     this.mark.reappended(durable, appended);
     this.failed.reappended(durable, appended);
+    this.#discards.reappended(durable, appended);
     this.#purge.storeFailed(durable, appended);
     this.#purgeUnsent();
   }
@@ -341,16 +349,8 @@ export class OutboundLedger {
   }
 
   #discard(outbound: OutboundMessage, why: Omit<Failure, 'reason' | 'failedAt'> & { reason: DiscardReason }): void {
-    this.complete(outbound);
+    this.#discards.add(this.complete(outbound), outbound.message, why);
     this.#watched.delete(outbound.message.sequence);
-    const { reason, reasonCode, reasonString } = why;
-    this.effects.push({
-      type: 'discarded',
-      message: outbound.message,
-      reason,
-      ...(reasonCode === undefined ? {} : { reasonCode }),
-      ...(reasonString === undefined ? {} : { reasonString }),
-    });
   }
 
   /** Stored messages that have left the queue. */

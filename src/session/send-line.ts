@@ -6,12 +6,8 @@ import type { ConnectionLimits } from './packets';
 import type { RecordLog } from './record-log';
 import type { SendWindow } from './send-window';
 
-/** Messages beyond the window by which the mark runs ahead, for the records in between. */
-const MARK_STEP_EXTRA = 64;
 /** Fewer messages are not worth running ahead for. */
 const MARK_STEP_MIN = 64;
-/** Bytes that the mark may run ahead, at the size of the message that moves it. */
-const MARKED_BYTES_MAX = 1024 * 1024;
 
 /** Packets of one connection that wait, in order, until all that must be durable before them is. */
 export class SendLine {
@@ -65,7 +61,10 @@ export class SendLine {
       if (head.phase === 'clearing') return;
       const { sequence } = head.message;
       const marked = head.qos === 0 || head.sent ? 0 : this.ledger.mark.cover(sequence, this.#markStep(head));
-      if (Math.max(head.barrier, marked) > this.log.durable) return;
+      if (Math.max(head.barrier, marked) > this.log.durable) {
+        if (head.barrier <= this.log.durable) this.ledger.mark.waitedFor();
+        return;
+      }
       this.#publishes.shift();
       this.effects.push({ type: 'send', packet: publishPacket(head, limits, now) });
       sent(head);
@@ -93,13 +92,13 @@ export class SendLine {
   }
 
   /**
-   * How far the mark runs ahead: a window, in bytes as well, because what it covers is in memory after a crash. Not beyond
-   * what is in line where identifiers are being cleared (it must not cover one that the broker may still hold), where what
-   * counts as sent is discarded with the broker's session, and for messages of which few fit.
+   * How far the mark runs ahead. Not beyond what is in line where identifiers are being cleared (it must not cover one that
+   * the broker may still hold), where what counts as sent is discarded with the broker's session, and for messages of
+   * which few fit.
    */
   #markStep(head: OutboundMessage): number {
     const { sequence } = head.message;
-    const ahead = Math.min(this.window.limit + MARK_STEP_EXTRA, Math.floor(MARKED_BYTES_MAX / head.size));
+    const ahead = this.ledger.mark.reach(this.window.limit, head.size);
     if (!this.exactMark && ahead >= MARK_STEP_MIN && !this.ledger.held.mayHoldBehind(sequence, ahead)) return ahead;
     return this.#lastToBeSent(head) - sequence;
   }

@@ -1,6 +1,8 @@
 import * as path from 'node:path';
 import { errorCode, SessionError } from '../errors';
 import type { SessionMetadata, SessionState } from '../session/state';
+import { FAILED_NAME } from './dead-letters/failed-file';
+import { type DeadLetterCount, storedDeadLetters } from './dead-letters/stored-count';
 import type { FileSystem } from './file-system';
 import { ifExists, listWithStatus } from './files';
 import type { HolderIdentity } from './holder-identity';
@@ -19,6 +21,7 @@ export interface SessionSummary {
   state?: SessionState;
   /** Size of all its files. */
   bytes: number;
+  deadLetters: DeadLetterCount;
   /** Open, opening or closing in this process. */
   isOpen: boolean;
   /** What the lock file says, whether or not that process still runs. */
@@ -42,13 +45,15 @@ export async function summarize(fileSystem: FileSystem, directory: string): Prom
 }
 
 async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<SessionSummary | undefined> {
-  const summary: SessionSummary = { directory, bytes: 0, isOpen: isOccupied(directory) };
+  const summary: SessionSummary = { directory, bytes: 0, deadLetters: { bytes: 0 }, isOpen: isOccupied(directory) };
+  let deadLettersCounted: number | undefined;
   try {
     const stored = await findStoredFiles(fileSystem, directory);
     if (stored.snapshotPaths.length === 0 && !stored.hasSegments) return undefined;
     if (stored.snapshot) {
       summary.metadata = stored.snapshot.metadata;
       summary.state = stored.snapshot.state;
+      deadLettersCounted = stored.snapshot.deadLetters?.count;
     } else {
       summary.error = stored.damaged[0]?.error ?? snapshotMissing(directory);
     }
@@ -56,7 +61,12 @@ async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<
     if (!(error instanceof SessionError)) throw error;
     summary.error = error;
   }
-  for (const { status } of await listWithStatus(fileSystem, directory)) summary.bytes += status.size;
+  let deadLetterFileSize = 0;
+  for (const { name, status } of await listWithStatus(fileSystem, directory)) {
+    summary.bytes += status.size;
+    if (name === FAILED_NAME) deadLetterFileSize = status.size;
+  }
+  summary.deadLetters = storedDeadLetters(deadLetterFileSize, deadLettersCounted);
   const holder = (await readLockFile(fileSystem, path.join(directory, LOCK_FILE_NAME)))?.content;
   if (holder) summary.holder = holder;
   return summary;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ACTION_NAMES } from '../../nodes/mqtt-session-admin/actions';
 import { waitFor } from '../support/wait';
-import { nodeTypes, renamedFlow, withEditor } from './with-editor';
+import { configTypes, nodeTypes, renamedFlow, withEditor } from './with-editor';
 
 describe('edit dialogs', function () {
   this.timeout(60_000);
@@ -147,7 +147,7 @@ describe('edit dialogs', function () {
     await editor.enter('#node-input-topic', 'a');
     await page.selectOption('#node-input-topicType', 'dynamic');
     assert.equal(await isShown('#node-input-topic'), false);
-    assert.equal(await isShown('#mqtt-persistent-in-dynamic-hint'), true);
+    assert.match(await text('#mqtt-persistent-in-topicType-hint'), /what messages to this node tell it/);
     await editor.done();
     const node = await editor.exported(id);
     assert.deepEqual({ topic: node.topic, inputs: node.inputs }, { topic: '', inputs: 1 });
@@ -193,7 +193,10 @@ describe('edit dialogs', function () {
 
     await page.selectOption('#node-input-broker', 'renamed-broker');
     assert.equal(await isShown('#mqtt-persistent-out-tabs'), false);
-    assert.ok((await gapBelow('#node-input-broker', '#node-input-topic')) < 20, 'no room where tabs would be');
+    assert.ok(
+      (await gapBelow('#mqtt-persistent-out-broker-hint', '#node-input-topic')) < 20,
+      'no room where tabs would be',
+    );
     await page.selectOption('#node-input-qos', '2');
     assert.match(await text('#mqtt-persistent-out-qos-hint'), /clean sessions/);
 
@@ -205,7 +208,7 @@ describe('edit dialogs', function () {
     assert.equal(await isShown('#node-input-expiry-label'), false);
     assert.equal(await isShown('#node-input-topic'), true);
     await page.selectOption('#node-input-broker', String(brokers.find((broker) => broker !== 'renamed-broker')));
-    assert.equal(await isShown('#mqtt-persistent-out-qos-hint'), false);
+    assert.match(await text('#mqtt-persistent-out-qos-hint'), /has it once/);
     await editor.enter('#node-input-topic', 'plant/power');
     await editor.done();
     const { topic, qos, retain, complete, userProps, respTopic, correl, contentType, expiry } =
@@ -419,7 +422,7 @@ describe('edit dialogs', function () {
   it('names every field, and takes every text from the catalogue', async () => {
     for (const type of nodeTypes) {
       const [id] = await editor.idsOf(type);
-      const isConfig = ['mqtt-persistent-broker', 'mqtt-session-store'].includes(type);
+      const isConfig = configTypes.includes(type);
       const form = isConfig ? await editor.openConfig(type, String(id)) : await editor.open(String(id));
       const unnamed = await form
         .locator('input[id^="node-"]:not([type=hidden]), select[id^="node-"]')
@@ -445,6 +448,80 @@ describe('edit dialogs', function () {
       } else {
         await editor.done();
       }
+    }
+  });
+
+  /** Fields whose label says all there is to know. */
+  const SELF_EVIDENT = ['name', 'user', 'password'];
+
+  for (const type of nodeTypes) {
+    it(`explains every choice of ${type} with a hint, whatever is chosen`, async () => {
+      const { page } = editor;
+      const [id] = await editor.idsOf(type);
+      const form = configTypes.includes(type)
+        ? await editor.openConfig(type, String(id))
+        : await editor.open(String(id));
+      const fields = await form
+        .locator('input[id^="node-"]:not([type=hidden]), select[id^="node-"], input[type=checkbox]')
+        .evaluateAll((elements) =>
+          (elements as unknown as { id: string; closest(selector: string): object | null }[])
+            .filter((element) => element.closest('.mqtt-sessions-section') === null)
+            .map((element) => element.id),
+        );
+      const explained = fields.filter((field) => !SELF_EVIDENT.includes(field.replace(/^node-(config-)?input-/, '')));
+      assert.ok(explained.length >= 3, explained.join());
+      const hintOf = (field: string) =>
+        page.evaluate<string>(
+          `$('[id="${field}"]').closest('.form-row').find('.mqtt-sessions-hint').not('[role=status]').text().trim()`,
+        );
+      for (const field of explained) {
+        const values = await page.evaluate<string[]>(
+          `$('select[id="${field}"] option').get().map((option) => option.value)`,
+        );
+        // A config node is chosen, not explained by what is chosen.
+        const choices = values.some((value) => value === '_ADD_') ? [] : values;
+        const chosen = await page.evaluate<string>(`$('[id="${field}"]').val()`);
+        for (const value of [...choices, ...(choices.length > 0 ? [chosen] : [])]) {
+          await page.evaluate(`$('[id="${field}"]').val('${value}').trigger('change')`);
+          assert.match(await hintOf(field), /\S/, `${field} = "${value}"`);
+        }
+        assert.match(await hintOf(field), /\S/, field);
+      }
+      const undescribed = await form
+        .locator('input[aria-describedby], select[aria-describedby]')
+        .evaluateAll((elements) =>
+          (elements as unknown as { id: string; getAttribute(name: string): string }[])
+            .filter((element) => {
+              const ids = element.getAttribute('aria-describedby').split(' ');
+              const page = (globalThis as unknown as { document: { getElementById(id: string): object | null } })
+                .document;
+              return ids.some((hint) => page.getElementById(hint) === null);
+            })
+            .map((element) => element.id),
+        );
+      assert.deepEqual(undescribed, [], 'fields described by what is not there');
+      await editor.cancelAll();
+    });
+  }
+
+  it('begin with what is needed, and end with the name', async () => {
+    const first: Record<string, string> = {
+      'mqtt-persistent-in': 'node-input-broker',
+      'mqtt-persistent-out': 'node-input-broker',
+      'mqtt-session-admin': 'node-input-broker',
+      'mqtt-persistent-broker': 'node-config-input-broker',
+      'mqtt-session-store': 'node-config-input-path',
+    };
+    for (const type of nodeTypes) {
+      const [id] = await editor.idsOf(type);
+      const isConfig = configTypes.includes(type);
+      const form = isConfig ? await editor.openConfig(type, String(id)) : await editor.open(String(id));
+      const fields = await form
+        .locator('input[id^="node-"]:not([type=hidden]), select[id^="node-"]')
+        .evaluateAll((elements) => (elements as unknown as { id: string }[]).map((element) => element.id));
+      assert.equal(fields[0], first[type]);
+      assert.equal(fields.at(-1), isConfig ? 'node-config-input-name' : 'node-input-name');
+      await editor.cancelAll();
     }
   });
 });

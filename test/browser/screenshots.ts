@@ -10,13 +10,16 @@ import { type EditorPage, openEditor } from './editor-page';
 import { Sidebar } from './sidebar-page';
 import { makeDark } from './themes';
 
-declare const RED: { actions: { invoke(action: string): void } };
+declare const RED: {
+  actions: { invoke(action: string): void };
+  nodes: { node(id: string): { maxSendRate: string; changed: boolean }; dirty(isDirty?: boolean): boolean };
+};
 
 const root = path.resolve(__dirname, '..', '..');
-/** How long a queue is watched before its picture is taken. */
-const GRAPH_MS = 10_000;
 /** So that a picture does not slow down a page that shows it. */
 const MAX_BYTES = 150 * 1024;
+/** Messages a second, so that the demo's burst takes long enough for a picture of it. */
+const SLOW = '100';
 
 /** A core flow, for the picture of its conversion. */
 const coreFlow = [
@@ -43,22 +46,42 @@ class Album {
   }
 }
 
+interface Stage {
+  /** Presses a button of the demo's flow. */
+  press(id: string): Promise<void>;
+  /** How long a queue is watched before its picture is taken. */
+  graphMs: number;
+  /** Where the demo keeps everything. */
+  folder: string;
+  brokerPort: number;
+}
+
 /** The flow and the sidebar, while 1,000 messages wait for a broker that is off. */
-async function takeDemo(album: Album, editor: EditorPage, press: (id: string) => Promise<void>): Promise<void> {
+async function takeDemo(
+  album: Album,
+  editor: EditorPage,
+  { press, graphMs, folder, brokerPort }: Stage,
+): Promise<void> {
   const { page } = editor;
   const sidebar = new Sidebar(editor);
   const waiting = () =>
     page.locator('[id="demo-in"] .red-ui-flow-node-status-label', { hasText: '1000 queued' }).waitFor();
   await page.setViewportSize({ width: 1290, height: 815 });
   await page.evaluate(() => RED.actions.invoke('core:toggle-palette'));
+  // Places as they are called where people have them, not where this program runs.
+  await page.route('**/mqtt-sessions/sessions**', async (route) => {
+    const response = await route.fetch();
+    const text = (await response.text()).replaceAll(folder, '/data').replaceAll(`:${brokerPort}`, ':1883');
+    await route.fulfill({ response, body: text });
+  });
   await sidebar.show();
   await press('demo-off');
-  await page.getByText('Not connected').waitFor();
+  await page.getByText('Not connected').first().waitFor();
   // The graph of the queue gets a point every two seconds: some before the burst, and some behind it.
-  await page.waitForTimeout(GRAPH_MS);
+  await page.waitForTimeout(graphMs);
   await press('demo-burst');
   await page.getByText('messages: 1,000').waitFor({ timeout: 30_000 });
-  await page.waitForTimeout(GRAPH_MS);
+  await page.waitForTimeout(graphMs);
   await waiting();
   await album.take('sidebar', page);
   await page.evaluate(() => RED.actions.invoke('core:toggle-sidebar'));
@@ -69,25 +92,50 @@ async function takeDemo(album: Album, editor: EditorPage, press: (id: string) =>
   await page.setViewportSize({ width: 1180, height: 690 });
   await takeDialogs(album, editor);
   await sidebar.show();
+  await takeDetails(album, sidebar);
   await makeDark(editor);
+  await page.setViewportSize({ width: 1180, height: 420 });
   await album.take('sidebar-dark', page.locator('#red-ui-sidebar'));
+  await takeDraining(album, editor, press);
+}
+
+/** What waits, message by message. */
+async function takeDetails(album: Album, sidebar: Sidebar): Promise<void> {
+  const { page } = sidebar;
+  await page.locator('.mqtt-sessions-row button').click();
+  await page.locator('.mqtt-sessions-details').waitFor();
+  await sidebar.openSection('messages');
+  await sidebar.detailsSay(/demo\/burst/);
+  await page.setViewportSize({ width: 1180, height: 1_000 });
+  await page.evaluate(`$('.mqtt-sessions-details').parents().addBack().scrollTop(0)`);
+  await album.take('sidebar-details', page.locator('#red-ui-sidebar'));
+  await page.setViewportSize({ width: 1180, height: 690 });
+  await sidebar.back();
+}
+
+/** The queue on its way, held back by the broker node's own limit. */
+async function takeDraining(album: Album, { page }: EditorPage, press: Stage['press']): Promise<void> {
+  await page.evaluate((rate) => {
+    const broker = RED.nodes.node('demo-broker');
+    broker.maxSendRate = rate;
+    broker.changed = true;
+    RED.nodes.dirty(true);
+  }, SLOW);
+  await page.click('#red-ui-header-button-deploy');
+  await page.waitForFunction(() => !RED.nodes.dirty());
+  await press('demo-on');
+  await page
+    .getByText(/[3-9]\d ?% sent, .* left/)
+    .first()
+    .waitFor({ timeout: 20_000 });
+  await album.take('sidebar-draining', page.locator('#red-ui-sidebar'));
 }
 
 async function takeDialogs(album: Album, editor: EditorPage): Promise<void> {
   const { page } = editor;
   const tray = page.locator('.red-ui-tray').last();
-  for (const [name, id] of [
-    ['out', 'demo-out'],
-    ['in', 'demo-in'],
-    ['admin', 'demo-admin'],
-  ] as const) {
-    await editor.open(id);
-    await album.take(`dialog-${name}`, tray);
-    await editor.cancelAll();
-  }
-  await editor.openConfig('mqtt-persistent-broker', 'demo-broker');
-  await editor.enter('#node-config-input-port', '1883');
-  await album.take('dialog-broker', tray);
+  await editor.open('demo-out');
+  await album.take('dialog-out', tray);
   await editor.cancelAll();
   await editor.openConfig('mqtt-session-store', '');
   // The folder as it is called where people have it, not where this program runs.
@@ -122,15 +170,23 @@ async function takeConverter(album: Album, folder: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { folder: { type: 'string', default: path.join(root, 'docs', 'images') } } });
+  const { values } = parseArgs({
+    options: {
+      folder: { type: 'string', default: path.join(root, 'docs', 'images') },
+      'graph-seconds': { type: 'string', default: '10' },
+    },
+  });
   const album = new Album(path.resolve(values.folder));
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'mqtt-sessions-screenshots-'));
   try {
-    const demo = await startDemo(path.join(folder, 'demo'));
+    const demoFolder = path.join(folder, 'demo');
+    const demo = await startDemo(demoFolder);
     try {
       const editor = await openEditor(demo.url);
       try {
-        await takeDemo(album, editor, demo.press);
+        const { press, brokerPort } = demo;
+        const graphMs = Number(values['graph-seconds']) * 1_000;
+        await takeDemo(album, editor, { press, brokerPort, graphMs, folder: demoFolder });
       } finally {
         await editor.close();
       }

@@ -5,6 +5,23 @@ import type { EditorPage } from './editor-page';
 
 declare const RED: { actions: { invoke(action: string): void }; sidebar: { show(id: string): void } };
 
+/**
+ * Where the separator beside the sidebar is, the width of the sidebar, and in which direction it grows. Node-RED 5 has a
+ * separator for each of its two sidebars.
+ */
+const SEPARATOR = `(() => {
+  const sidebar = document.querySelector('.mqtt-sessions-sidebar').closest('#red-ui-sidebar, .red-ui-sidebar');
+  const separator = document.getElementById(sidebar.id + '-separator');
+  const { left, top, width, height } = separator.getBoundingClientRect();
+  const shown = sidebar.getBoundingClientRect();
+  return { now: $(sidebar).width(), x: left + width / 2, y: top + height / 3, sign: left < shown.left + shown.width / 2 ? -1 : 1 };
+})()`;
+
+interface AccessibleElement {
+  ownerDocument: { getElementById(id: string): { textContent: string } | null };
+  getAttribute(name: string): string | null;
+}
+
 export class Sidebar {
   /** Addresses of requests for the list or for one session in it. */
   readonly requests: string[] = [];
@@ -29,6 +46,40 @@ export class Sidebar {
     await this.page.locator('.mqtt-sessions-sidebar').waitFor({ state: 'hidden' });
   }
 
+  /** Drags the separator of the editor until the sidebar has a width, in pixels. */
+  async resize(width: number): Promise<void> {
+    let shown = 0;
+    const dragged = async () => {
+      const { now, x, y, sign } = (await this.page.evaluate(SEPARATOR)) as Record<'now' | 'x' | 'y' | 'sign', number>;
+      shown = now;
+      if (Math.abs(now - width) <= 2) return true;
+      await this.page.mouse.move(x, y);
+      await this.page.mouse.down();
+      await this.page.mouse.move(x + sign * (width - now), y, { steps: 8 });
+      await this.page.mouse.up();
+      return false;
+    };
+    await waitFor(dragged, { what: `a sidebar of ${width} pixels`, intervalMs: 50, detail: () => `it has ${shown}` });
+  }
+
+  /** Parts whose content is wider than they are. */
+  overflowing(): Promise<string[]> {
+    return this.page.evaluate(
+      `[...document.querySelectorAll('.mqtt-sessions-view, .mqtt-sessions-view :is(.mqtt-sessions-bar, dl, dd, li, p, pre, summary)')]
+        .filter((part) => part.scrollWidth > part.clientWidth + 1)
+        .map((part) => part.outerHTML.slice(0, 200))`,
+    );
+  }
+
+  /** Texts that are cut off in the rows, and that no title shows in full. */
+  cutOff(): Promise<string[]> {
+    return this.page.evaluate(
+      `[...document.querySelectorAll('.mqtt-sessions-row span')]
+        .filter((part) => part.scrollWidth > part.clientWidth && part.childElementCount === 0 && part.title !== part.textContent)
+        .map((part) => part.outerHTML)`,
+    );
+  }
+
   /** The row of a session. */
   row(clientId: string): Locator {
     return this.page.locator('.mqtt-sessions-row').filter({ has: this.page.getByText(clientId, { exact: true }) });
@@ -39,10 +90,27 @@ export class Sidebar {
     const row = this.row(clientId);
     let text = '';
     const isSaid = async () => {
-      text = (await row.count()) === 1 ? ((await row.locator('button').getAttribute('aria-label')) ?? '') : '';
+      text = (await row.count()) === 1 ? await this.#read(row.locator('button')) : '';
       return what.test(text);
     };
     await waitFor(isSaid, { what: `"${clientId}" to say ${what}`, timeoutMs, intervalMs: 50, detail: () => text });
+  }
+
+  /** Name and description of an element. */
+  #read(of: Locator): Promise<string> {
+    return of.evaluate((shown) => {
+      const element = shown as unknown as AccessibleElement;
+      const described = (element.getAttribute('aria-describedby') ?? '').split(' ');
+      const texts = described.map((id) => element.ownerDocument.getElementById(id)?.textContent);
+      return [element.getAttribute('aria-label'), ...texts].join(', ');
+    });
+  }
+
+  /** An action whose button is there, but has nothing to do, and why. */
+  async obstacle(action: string): Promise<string | null> {
+    const button = this.page.locator(`.mqtt-sessions-details [data-action="${action}"][aria-disabled="true"]`);
+    await button.waitFor();
+    return button.getAttribute('title');
   }
 
   async open(clientId: string): Promise<void> {

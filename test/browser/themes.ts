@@ -1,4 +1,5 @@
 // The editor's own settings, and its dark theme.
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { EditorPage } from './editor-page';
 
@@ -11,6 +12,29 @@ export async function chooseSetting({ page }: EditorPage, setting: string, value
   await page.locator(`#user-settings-${setting}`).selectOption(value);
   await page.click('.red-ui-tray-toolbar button:visible');
   await page.locator('.red-ui-tray').waitFor({ state: 'detached' });
+}
+
+/**
+ * Gives Node-RED 4.1, which has no dark theme of its own, the most used one of those that people install. Done before it
+ * starts; answers with the settings that choose it. Does nothing for Node-RED 5: see `makeDark`.
+ */
+export async function installDarkTheme(userDir: string): Promise<Record<string, unknown>> {
+  if (!(await isVersion4())) return {};
+  const { themeCollection } = (await import('../../scripts/lib/cache.mjs' as string)) as {
+    themeCollection(): Promise<string>;
+  };
+  const link = path.join(userDir, 'node_modules', '@node-red-contrib-themes', 'theme-collection');
+  fs.mkdirSync(path.dirname(link), { recursive: true });
+  fs.symlinkSync(await themeCollection(), link, 'junction');
+  return { editorTheme: { theme: 'dark' } };
+}
+
+async function isVersion4(): Promise<boolean> {
+  const folder = process.env.NODE_RED_DIR ?? path.dirname(require.resolve('node-red/package.json'));
+  const { version } = JSON.parse(await fs.promises.readFile(path.join(folder, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return version.startsWith('4.');
 }
 
 /** Makes the editor dark: Node-RED 5 by its own setting, 4.1 as a theme that people install does it. */

@@ -5,6 +5,9 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { type NodeRedProcess, startNodeRed } from '../support/node-red-process';
 import { type EditorPage, openEditor } from './editor-page';
+import { installDarkTheme, makeDark } from './themes';
+
+export const configTypes = ['mqtt-persistent-broker', 'mqtt-session-store'];
 
 export const nodeTypes = [
   'mqtt-persistent-in',
@@ -75,7 +78,11 @@ export const renamedFlow = [
  */
 export function withEditor(
   flows: readonly object[],
-  { settings = {}, locale }: { settings?: Record<string, unknown>; locale?: string } = {},
+  {
+    settings = {},
+    locale,
+    isDark = false,
+  }: { settings?: Record<string, unknown>; locale?: string; isDark?: boolean } = {},
 ): EditorPage {
   let userDir: string;
   let nodeRed: NodeRedProcess | undefined;
@@ -83,8 +90,10 @@ export function withEditor(
 
   before(async () => {
     userDir = await fs.mkdtemp(path.join(os.tmpdir(), 'editor-'));
-    nodeRed = await startNodeRed(userDir, { flows, settings });
+    const theme = isDark ? await installDarkTheme(userDir) : {};
+    nodeRed = await startNodeRed(userDir, { flows, settings: { ...settings, ...theme } });
     editor = await openEditor(nodeRed.url, locale);
+    if (isDark && Object.keys(theme).length === 0) await makeDark(editor);
   });
 
   afterEach(async () => {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { machine } from '../../bench/machine';
+import { provenance, provenanceLine } from '../support/provenance';
 import type { Workload } from './workload';
 import { workloads } from './workloads/all';
 
@@ -44,16 +44,16 @@ export function workloadCommand<Figure extends string>(
       total[summed] += result[summed];
       total.violations += violations;
       const text = told.map(([figure, count]) => `${count} ${figure}`).join(', ');
-      if (!values.json) console.log(`${name}: ${text}, ${seconds} s`);
+      // Standard output is the JSON's.
+      (values.json ? console.error : console.log)(`${name}: ${text}, ${seconds} s`);
       for (const violation of result.violations) console.error(`  VIOLATION ${violation}`);
     }
     const seconds = Math.round((performance.now() - started) / 1000);
-    const date = new Date().toISOString().slice(0, 10);
     if (values.json) {
       const { deep } = values;
-      console.log(JSON.stringify({ deep, ...total, seconds, workloads: results, machine: machine(), date }));
+      console.log(JSON.stringify({ deep, ...total, seconds, workloads: results, ...provenance() }));
     } else {
-      console.log(`${total[summed]} ${summed}, ${total.violations} violations, ${seconds} s`);
+      console.log(`${total[summed]} ${summed}, ${total.violations} violations, ${seconds} s; ${provenanceLine()}`);
     }
     return total.violations === 0 && results.length > 0 ? 0 : 1;
   }

@@ -9,7 +9,7 @@
  * `core` are Node-RED's own MQTT nodes in the same flow: what they lose and double is counted, and fails nothing.
  */
 import { parseArgs } from 'node:util';
-import { machine } from '../../bench/machine';
+import { provenance, provenanceLine } from '../support/provenance';
 import { type CampaignFigures, type CampaignOptions, describeFigures, runCampaign } from './harness/campaign';
 import { ALL_INBOUND, startLibrarySubject } from './harness/library-subject';
 import { startNodeRedSubject } from './harness/node-red-subject';
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  console.error(`${name}, ${kills} kills, seed ${seed}; ${machine()}`);
+  console.error(`${name}, ${kills} kills, seed ${seed}; ${provenanceLine()}`);
   const stretches: CampaignFigures[] = [];
   const startedAt = performance.now();
   let given = 0;
@@ -140,7 +140,7 @@ function report(subject: string, seed: number, stretches: readonly CampaignFigur
     republishedAfterLostSession: sum(({ brokersFault }) => brokersFault.republished),
     seconds: time,
     seed,
-    machine: machine(),
+    ...provenance(),
   };
   if (json) console.log(JSON.stringify(result));
   else console.table(result);

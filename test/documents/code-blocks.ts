@@ -9,14 +9,9 @@ export interface CodeBlock {
   text: string;
 }
 
-/** Made by a program from docstrings: signatures, nothing to run. */
-const GENERATED = ['docs/library.md'];
-
 /** All blocks of the README and the documents, in their order. */
 export function codeBlocks(): CodeBlock[] {
-  return [...readSources(['README.md', 'docs'], ['.md'])]
-    .filter(([document]) => !GENERATED.includes(document))
-    .flatMap(([document, text]) => blocksOf(document, text));
+  return [...readSources(['README.md', 'docs'], ['.md'])].flatMap(([document, text]) => blocksOf(document, text));
 }
 
 function blocksOf(document: string, text: string): CodeBlock[] {
@@ -29,3 +24,22 @@ function blocksOf(document: string, text: string): CodeBlock[] {
 }
 
 export const nameOf = ({ document, line }: CodeBlock): string => `${document}:${line}`;
+
+/** A command that stands in a sentence. */
+export interface InlineCommand {
+  document: string;
+  line: number;
+  text: string;
+}
+
+/** Spans of code in prose that are a command of the package or of the project. */
+export function inlineCommands(): InlineCommand[] {
+  return [...readSources(['README.md', 'docs'], ['.md'])].flatMap(([document, text]) => {
+    const prose = text.replace(/^```[\s\S]*?^```$/gm, (block) => block.replace(/[^\n]/g, ''));
+    return [...prose.matchAll(/`((?:unshare [^`]*)?(?:npx|npm|curl|node|mqtt-sessions) [^`]+)`/g)].map((match) => ({
+      document,
+      line: prose.slice(0, match.index).split('\n').length,
+      text: (match[1] ?? '').replace(/\s+/g, ' '),
+    }));
+  });
+}

@@ -4,18 +4,39 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { flipBit, segmentsOf, sessionPath, storeQueue } from '../admin/storage-fixture';
-import { readSources, root } from '../architecture/sources';
+import { root } from '../architecture/sources';
 import { type FlowNode, session, tab, temporaryDirectory } from '../nodes/flow';
 import { type NodeRedProcess, startNodeRed } from '../support/node-red-process';
-import { type CodeBlock, codeBlocks, nameOf } from './code-blocks';
-import { assertScriptIsRun } from './project-scripts';
+import { type CodeBlock, codeBlocks, inlineCommands, nameOf } from './code-blocks';
+import { assertScriptIsRun, assertTakesOption } from './project-scripts';
 
-/** `text` is for diagrams, layouts and dumps. */
-const LANGUAGES = ['sh', 'console', 'js', 'text'];
-/** Run for each Node.js in test/pack/library.test.ts. */
-const RUN_ELSEWHERE = ['js', 'text'];
+/** Run here. */
+const COMMANDS = ['sh', 'console'];
+/** Run elsewhere: the file, and what in it does it. */
+const RUN_ELSEWHERE: Readonly<Record<string, { by: string; with: string }>> = {
+  js: { by: 'test/pack/library.test.ts', with: "language === 'js'" },
+  // Compared with what is in the code.
+  mermaid: { by: 'test/documents/diagrams.test.ts', with: "language === 'mermaid'" },
+  // Signatures, made of the code and compared with it; in that document alone.
+  ts: { by: 'scripts/lib/suites.mjs', with: "command: ['scripts/docs.mjs', '--check']" },
+};
+/** Nothing to run: layouts of folders and files. */
+const NOT_RUN = ['text'];
 /** What test/pack does, with the packed package instead of the registry's. */
-const INSTALLATION = 'npm install @mqtt-sessions/node-red';
+const INSTALLATION = {
+  command: 'npm install @mqtt-sessions/node-red',
+  by: 'test/pack/installation.ts',
+  with: "npm(userDir(), 'install'",
+};
+/** From a copy: it opens the session, which leaves traces that the printed answers do not have. */
+const EXPORT = 'cp -r mqtt-sessions copy && npx mqtt-sessions export copy gateway-7 && rm -r copy';
+/** Commands in sentences that are run with what they leave open. */
+const COMPLETED: Readonly<Record<string, string>> = {
+  'npx mqtt-sessions verify <folder>': 'npx mqtt-sessions verify mqtt-sessions',
+  'npx mqtt-sessions export': EXPORT,
+  'npx mqtt-sessions <command> ...': 'npx mqtt-sessions list mqtt-sessions',
+  'mqtt-sessions export': EXPORT,
+};
 
 const blocks = codeBlocks();
 const commandsOf = ({ text }: CodeBlock): string[] =>
@@ -23,10 +44,10 @@ const commandsOf = ({ text }: CodeBlock): string[] =>
     .replace(/\\\n\s*/g, '')
     .trim()
     .split('\n');
-const isProjectCommand = (command: string): boolean => /^npm (test|run)\b/.test(command);
+const isProjectCommand = (command: string): boolean => /^(?:unshare -rm )?npm (test|run)\b/.test(command);
 const isRunHere = (block: CodeBlock): boolean =>
   block.language === 'sh' &&
-  !commandsOf(block).some((command) => isProjectCommand(command) || command === INSTALLATION);
+  !commandsOf(block).some((command) => isProjectCommand(command) || command === INSTALLATION.command);
 
 describe('the commands in the documents', function () {
   this.timeout(60_000);
@@ -64,13 +85,31 @@ describe('the commands in the documents', function () {
     });
 
   it('are in blocks that say what they are', () => {
-    const unknown = blocks.filter(({ language }) => !LANGUAGES.includes(language));
-    assert.deepEqual(unknown.map(nameOf), [], `the language of a block is one of ${LANGUAGES.join(', ')}`);
+    const languages = [...COMMANDS, ...Object.keys(RUN_ELSEWHERE), ...NOT_RUN];
+    const unknown = blocks.filter(({ language }) => !languages.includes(language));
+    assert.deepEqual(unknown.map(nameOf), [], `the language of a block is one of ${languages.join(', ')}`);
     const run = blocks.filter((block) => isRunHere(block) || block.language === 'console');
-    assert.ok(
-      run.length >= 4 && blocks.some(({ language }) => RUN_ELSEWHERE.includes(language)),
-      'few blocks were found',
+    assert.ok(run.length >= 4, 'few blocks were found');
+  });
+
+  for (const [language, { by, with: what }] of [
+    ...Object.entries(RUN_ELSEWHERE),
+    [INSTALLATION.command, INSTALLATION] as const,
+  ]) {
+    it(`are run elsewhere, where it is said: ${language}`, () => {
+      assert.ok(blocks.some((block) => block.language === language || commandsOf(block).includes(language)));
+      assert.ok(fs.readFileSync(path.join(root, by), 'utf8').includes(what), `there is no ${what} in ${by}`);
+    });
+  }
+
+  it('are not hidden in blocks with nothing to run, and signatures only in the page that is made of them', () => {
+    const isCommand = (line: string) => /^\s*(?:\$ |(?:npx|npm|node|curl|sudo|docker) )/.test(line);
+    const hidden = blocks.filter(
+      ({ language, text }) => NOT_RUN.includes(language) && text.split('\n').some(isCommand),
     );
+    assert.deepEqual(hidden.map(nameOf), []);
+    const signatures = blocks.filter(({ language }) => language === 'ts').map(({ document }) => document);
+    assert.deepEqual([...new Set(signatures)], ['docs/library.md']);
   });
 
   for (const block of blocks.filter(({ language }) => language === 'sh')) {
@@ -78,21 +117,38 @@ describe('the commands in the documents', function () {
     if (projectCommands.length > 0) {
       it(`of the project exist, and are run by a test: ${nameOf(block)}`, () => {
         assert.equal(projectCommands.length, commandsOf(block).length, 'commands of a project and others in one block');
-        for (const command of projectCommands) assertScriptIsRun(/^npm (?:run )?([\w-]+)/.exec(command)?.[1] ?? '');
+        projectCommands.forEach(assertProjectCommand);
       });
     }
   }
 
-  it('of the project exist where they stand in a sentence, too', () => {
-    for (const [document, text] of readSources(['README.md', 'docs'], ['.md'])) {
-      for (const [command, name = ''] of text.matchAll(/`npm run ([\w-]+)[^`]*`/g)) {
-        try {
-          assertScriptIsRun(name);
-        } catch (error) {
-          assert.fail(`${document}: ${command}: ${(error as Error).message}`);
-        }
-      }
-    }
+  /** The script is run, and takes the options that the document gives it. */
+  function assertProjectCommand(command: string): void {
+    const [, name = '', given = ''] = /npm (?:run )?([\w-]+)([^#]*)/.exec(command) ?? [];
+    const script = assertScriptIsRun(name);
+    const options = [...given.matchAll(/\s\[?--([a-z][\w-]*)/g)].map(([, option = '']) => option);
+    for (const option of options) assertTakesOption(script ?? assert.fail(`${name} takes no options`), option);
+  }
+
+  const sentences = inlineCommands();
+  for (const { document, line, text } of sentences.filter((one) => isProjectCommand(one.text))) {
+    it(`of the project exist in a sentence, too: ${document}:${line}: ${text}`, () => assertProjectCommand(text));
+  }
+
+  for (const { document, line, text } of sentences.filter((one) => !isProjectCommand(one.text))) {
+    it(`do what they say in a sentence, too: ${document}:${line}: ${text}`, async () => {
+      const { code, output } = await sh(COMPLETED[text] ?? text);
+      assert.equal(code, 0, output);
+      assert.notEqual(output, '');
+    });
+  }
+
+  it('of sentences are completed only where they are incomplete', () => {
+    const found = sentences.map(({ text }) => text);
+    assert.deepEqual(
+      Object.keys(COMPLETED).filter((text) => !found.includes(text)),
+      [],
+    );
   });
 
   for (const block of blocks.filter((one) => isRunHere(one) && !one.text.includes('curl'))) {

@@ -6,7 +6,7 @@
  * arguments.
  */
 import { parseArgs } from 'node:util';
-import { machine } from '../../bench/machine';
+import { provenance } from '../support/provenance';
 import { BROKERS } from './brokers';
 import { KNOWN_DEVIATIONS } from './known-deviations';
 import { type Cell, matrixTable, playBroker, unseen } from './matrix';
@@ -76,7 +76,7 @@ async function main(): Promise<number> {
       failed,
       notPlayed: count('skipped'),
       notSeen: stale.length,
-      machine: machine(),
+      ...provenance(),
     }),
   );
   return failed === 0 && stale.length === 0 ? 0 : 1;

@@ -11,7 +11,7 @@ import type { Check } from './mutation';
 export type CheckResult = { kind: 'passed' } | { kind: 'failed'; by: string } | { kind: 'broken'; why: string };
 
 const TIME_LIMIT_MS = 120_000;
-/** Short enough that the simulation does not ask for so many events of each kind. */
+/** More than its episodes take. */
 const SIMULATION_SECONDS = 50;
 /** Errors of code that could never have run: no test had to look for them. */
 const PROGRAM_ERRORS = /^(SyntaxError|ReferenceError|TypeError|Error: Cannot find module)/;
@@ -76,7 +76,16 @@ async function runSimulation(
   folder: string,
 ): Promise<CheckResult> {
   const program = ['--require', 'tsx/cjs', path.join('test', 'simulation', 'main.ts')];
-  const limits = ['--seed', String(seed), '--episodes', String(episodes), '--seconds', String(SIMULATION_SECONDS)];
+  const limits = [
+    '--seed',
+    String(seed),
+    '--episodes',
+    String(episodes),
+    '--seconds',
+    String(SIMULATION_SECONDS),
+    '--workers',
+    '1',
+  ];
   // The first violation is enough: no need to wait until the shortest way to it is found.
   const { exitCode, output, timedOut } = await run([...program, ...limits], folder, /^\s*VIOLATION .+\n/m);
   if (timedOut) return { kind: 'broken', why: `it did not end within ${TIME_LIMIT_MS / 1000} s` };

@@ -11,7 +11,7 @@
  */
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { machine } from '../../bench/machine';
+import { provenance } from '../support/provenance';
 import { runCheck, typeErrors } from './check';
 import { applyMutation, describeCheck, type Mutation, NotApplied, readMutations } from './mutation';
 import { PatchedTree } from './patched-tree';
@@ -136,7 +136,7 @@ async function main(): Promise<number> {
     notApplied: count('not applied'),
     broken: count('broken'),
     seconds: Math.round((performance.now() - started) / 1000),
-    machine: machine(),
+    ...provenance(),
   };
   const words = Object.entries(totals).map(([name, value]) => `${name} ${value}`);
   console.log(values.json ? JSON.stringify(totals) : `\n${words.join(', ')}`);

@@ -75,6 +75,7 @@ describe('permissions of admin endpoints', () => {
   const writing: [string, string][] = [
     ['GET', `${SESSIONS}/guarded/messages`],
     ['GET', `${SESSIONS}/guarded/failed`],
+    ['GET', `${SESSIONS}/guarded/failed?preview=true`],
     ['GET', `${SESSIONS}/guarded/export?format=jsonl`],
     ['POST', `${SESSIONS}/guarded/actions/pause`],
     ['POST', `${SESSIONS}/guarded/actions/resume`],

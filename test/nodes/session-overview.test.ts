@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { PastError } from '../../src/admin/recent-errors';
 import { storeDeadLetters, storeQueue } from '../admin/storage-fixture';
 import { type NodeRedProcess, startNodeRed } from '../support/node-red-process';
 import { waitFor } from '../support/wait';
@@ -61,7 +62,7 @@ describe('the overview of all sessions', () => {
     assert.deepEqual(
       sessions.map(({ clientId, store, orphaned, messages }) => [clientId, store, orphaned, messages]),
       [
-        ['failed', 'store', false, 0],
+        ['failed', 'store', true, 0],
         ['gone', 'store', true, 1],
         ['left', 'store', true, 3],
         ['waiting', 'store', false, 0],
@@ -73,6 +74,31 @@ describe('the overview of all sessions', () => {
       [['store', directory]],
     );
     assert.doesNotMatch(answer.text, /secret/);
+  });
+
+  it('finds and sorts sessions with dead letters, also those that nobody uses', async () => {
+    const { sessions } = await page('?state=failed');
+    assert.deepEqual(
+      sessions.map(({ clientId, deadLetters }) => [clientId, (deadLetters as { count: number }).count]),
+      [['failed', 2]],
+    );
+    assert.equal((await page('?sort=deadLetters')).sessions[0]?.clientId, 'failed');
+  });
+
+  it('remembers what went wrong of late, with how often and when', async () => {
+    const address = '/mqtt-sessions/store/sessions/waiting';
+    const [error] = await waitFor(
+      async () => {
+        const { recentErrors = [] } = (await call(nodeRed.url, { path: address })).json<{
+          recentErrors?: PastError[];
+        }>();
+        return (recentErrors[0]?.count ?? 0) > 1 ? recentErrors : undefined;
+      },
+      { what: 'a second attempt that failed', timeoutMs: 15_000, detail: nodeRed.logs },
+    );
+    assert.equal(error?.code, 'ERR_BROKER_UNREACHABLE');
+    assert.ok(error.since < error.at && error.at <= Date.now());
+    assert.equal('recentErrors' in ((await of('waiting')) ?? {}), false, 'not in the list');
   });
 
   it('tells a session in use as it is now, with why it is not connected, and what became of its queue', async () => {
@@ -126,6 +152,19 @@ describe('the overview of all sessions', () => {
     assert.equal(deadLetters.length, 1);
     assert.equal(total.count, 2);
     assert.ok(total.bytes > 0);
+    const shown = (await call(nodeRed.url, { path: `${address}&preview=true` })).json<{
+      deadLetters: { reason: string; message: Record<string, unknown> }[];
+    }>();
+    assert.equal(shown.deadLetters[0]?.reason, 'refused');
+    assert.deepEqual(shown.deadLetters[0]?.message, {
+      topic: 'refused',
+      qos: 1,
+      retain: false,
+      bytes: 13,
+      preview: 'dead letter 1',
+      isText: true,
+      isCut: false,
+    });
   });
 
   it('shows at once what was changed by an endpoint', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { DrainMeter } from '../../nodes/shared/drain-meter';
 import { type StatusFacts, sessionStatus } from '../../nodes/shared/status';
 import type { ClientState } from '../../src/client/session-client';
@@ -13,6 +15,10 @@ const open = (kind: 'idle' | 'connecting' | 'up' | 'waiting', more: object = {})
   contested: false,
   ...more,
 });
+
+interface Catalogue {
+  [key: string]: string | Catalogue;
+}
 
 const facts: StatusFacts = {
   state: undefined,
@@ -58,6 +64,58 @@ describe('the status of a session', () => {
     const withoutCatalogue = sessionStatus({ ...facts, state: refused5, protocolVersion: 5 }, (key) => key);
     assert.equal(withoutCatalogue.text, 'disconnected: not authorized');
     assert.match(status({ state: open('waiting', { contested: true }) }).text, /^disconnected: status.contested /);
+  });
+
+  describe('can be read below a node', () => {
+    /** Texts as they are shown, in a language. */
+    const shown = (language: string, more: Partial<StatusFacts>) => {
+      const file = path.join(__dirname, '..', '..', 'nodes', 'shared', 'locales', `${language}.json`);
+      const { shared } = JSON.parse(fs.readFileSync(file, 'utf8')) as { shared: { runtime: Catalogue } };
+      return sessionStatus({ ...facts, ...more }, (key, values = {}) => {
+        const text = key
+          .split('.')
+          .reduce<Catalogue | string>((from, name) => (from as Catalogue)[name] ?? '', shared.runtime);
+        assert.equal(typeof text, 'string', key);
+        return String(text).replace(/__(\w+)__/g, (_, name: string) => String(values[name]));
+      }).text;
+    };
+    const code = { details: { code: 'ECONNREFUSED' } };
+    const unreachable = { kind: 'unreachable', error: new SessionError('ERR_BROKER_UNREACHABLE', 'no', code) };
+    const cases: [string, Partial<StatusFacts>, english: string, german: string][] = [
+      ['unreachable', { state: open('waiting', { end: unreachable }) }, 'unreachable', 'nicht erreichbar'],
+      [
+        'unreachable while messages wait',
+        { state: open('waiting', { end: unreachable }), stored: 1_000 },
+        '1000 queued',
+        '1000 wartend',
+      ],
+      [
+        'refused while messages wait',
+        { state: open('waiting', { end: { kind: 'refused', reasonCode: 4 } }), stored: 1_000 },
+        'refused, 1000 queued',
+        'abgelehnt, 1000 wartend',
+      ],
+      [
+        'a client id used twice',
+        { state: open('waiting', { contested: true }) },
+        'client ID used twice',
+        'Client-ID doppelt benutzt',
+      ],
+      [
+        'a client id used twice while messages wait',
+        { state: open('waiting', { contested: true }), stored: 1_000 },
+        'client ID used twice',
+        'Client-ID doppelt benutzt',
+      ],
+      ['no session', { failure: new SessionError('ERR_STORE_PATH', 'no') }, 'ERR_STORE_PATH', 'ERR_STORE_PATH'],
+    ];
+    for (const [title, more, english, german] of cases) {
+      it(title, () => {
+        assert.equal(shown('en-US', more), `disconnected: ${english}`);
+        assert.equal(shown('de', more), `disconnected: ${german}`);
+        for (const language of ['en-US', 'de']) assert.ok(shown(language, more).length <= 40, shown(language, more));
+      });
+    }
   });
 
   it('names who has the session, and says that there is none', () => {

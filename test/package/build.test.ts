@@ -36,7 +36,10 @@ describe('the build of the editor parts', () => {
   it('joins dialogs, texts and help where the loader looks for them', async () => {
     await write({
       'nodes/mqtt-session-store/edit.html': '<script>store</script>\n',
-      'nodes/mqtt-session-store/edit-template.html': '<script>template</script>\n',
+      'nodes/mqtt-session-store/form.ts':
+        "import { row } from '../shared/form';\nexport const template: string = row('store');\n",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source code.
+      'nodes/shared/form.ts': 'export const row = (name: string): string => `<script>form of ${name}</script>`;\n',
       'nodes/mqtt-session-store/edit-parts.html': '<script>parts</script>\n',
       'nodes/mqtt-persistent-in/edit.html': '<script>in</script>\n',
       'nodes/shared/edit.html': '<script>shared</script>\n',
@@ -54,8 +57,8 @@ describe('the build of the editor parts', () => {
       [
         '<script>shared</script>',
         '<script>in</script>',
+        '<script>form of store</script>',
         '<script>parts</script>',
-        '<script>template</script>',
         '<script>store</script>\n',
       ].join('\n\n'),
     );
@@ -68,6 +71,14 @@ describe('the build of the editor parts', () => {
     });
     assert.match(await read('locales/en-US/mqtt-persistent.html'), /data-help-name="mqtt-persistent-in"/);
     assert.equal(await read('icons/session.svg'), '<svg/>');
+  });
+
+  it('refuses a form without a template, naming the file', async () => {
+    await write({
+      'nodes/mqtt-session-store/edit.html': '<script>store</script>\n',
+      'nodes/mqtt-session-store/form.ts': 'export const form = 1;\n',
+    });
+    await assert.rejects(buildEditor(target(), folder), /mqtt-session-store\/form\.ts exports no template/);
   });
 
   it('refuses a text key that two files use, naming the file and the key', async () => {

@@ -2,8 +2,13 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { describe, it } from 'mocha';
+import { template as brokerForm } from '../../nodes/mqtt-persistent-broker/form';
+import { template as inForm } from '../../nodes/mqtt-persistent-in/form';
+import { template as outForm } from '../../nodes/mqtt-persistent-out/form';
 import { ACTION_NAMES } from '../../nodes/mqtt-session-admin/actions';
+import { template as adminForm } from '../../nodes/mqtt-session-admin/form';
 import { SORT_FIELDS, STATE_FILTERS } from '../../nodes/mqtt-session-admin/overview-query';
+import { template as storeForm } from '../../nodes/mqtt-session-store/form';
 import { SYSTEM_CODES } from '../../nodes/shared/error-sentence';
 import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
 import { reasonCodeName } from '../../src/connection/reason-codes';
@@ -93,6 +98,31 @@ describe('catalogues of texts', () => {
     });
   }
 
+  /** The usual parts of a help text, in their order; a node without inputs or outputs says so. */
+  const PARTS: Record<string, string[]> = {
+    'en-US': ['Inputs', 'Outputs', 'Details', 'References'],
+    de: ['Eingangsdaten', 'Ausgangsdaten', 'Details', 'Referenzen'],
+  };
+  for (const folder of folders.filter((one) => fs.existsSync(path.join(one, `${ORIGINAL}.html`)))) {
+    it(`have help in the usual parts, none of them empty: ${path.relative(root, folder)}`, () => {
+      for (const [language, parts] of Object.entries(PARTS)) {
+        const html = fs.readFileSync(path.join(folder, `${language}.html`), 'utf8');
+        const [introduction = '', ...sections] = html.split('<h3>');
+        assert.match(introduction, /<p>\w/);
+        assert.deepEqual(
+          sections.map((section) => section.slice(0, section.indexOf('</h3>'))),
+          parts,
+        );
+        for (const section of sections) assert.match(section.replace(/^.*?<\/h3>|<[^>]*>/gs, ''), /\w/, section);
+        const links = [...(sections.at(-1) ?? '').matchAll(/<li><a href="([^"]+)"/g)].map(([, target = '']) => target);
+        assert.ok(links.length > 0, `no reference in ${language}`);
+        const pages = links.filter((target) => target.includes('/blob/main/'));
+        for (const page of pages)
+          assert.ok(fs.existsSync(path.join(root, page.replace(/^.*\/blob\/main\//, ''))), page);
+      }
+    });
+  }
+
   it('explain every action of the admin node, and no other, in a row of its own', () => {
     for (const language of languages) {
       const html = fs.readFileSync(path.join(root, 'nodes/mqtt-session-admin/locales', `${language}.html`), 'utf8');
@@ -134,9 +164,16 @@ function factNames(): string[] {
 const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> = {
   nodes: {
     'mqtt-session-admin.hint.': ['message', ...ACTION_NAMES],
-    'mqtt-persistent-in.hint.': ['auto', 'manual'],
-    'mqtt-persistent-out.hint.': ['stored', 'acknowledged'],
-    'mqtt-persistent-broker.hint.': ['republish', 'discard', 'cleansession-on', 'cleansession-off'],
+    'mqtt-persistent-in.hint.': ['auto', 'manual', 'static', 'dynamic', 'datatype', 'auto-mode'],
+    'mqtt-persistent-out.hint.': [
+      ...['stored', 'acknowledged', 'clean-session'],
+      ...['message', '0', '1', '2'].map((qos) => `qos-${qos}`),
+      ...['message', 'false', 'true'].map((retain) => `retain-${retain}`),
+    ],
+    'mqtt-persistent-broker.hint.': [
+      ...['republish', 'discard', 'cleansession-on', 'cleansession-off'],
+      ...['3', '4', '5'].map((version) => `protocolVersion-${version}`),
+    ],
     'mqtt-persistent-broker.clientid-used.': ['generated', 'replaced'],
     'mqtt-session-store.hint.': ['always', 'interval', 'os', 'reject', 'dropOldest'],
     'mqtt-session-store.test.': ['exists', 'missing', 'too-little', 'free'],
@@ -177,6 +214,7 @@ const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> =
     'sidebar.loss.': ['purge', 'discard', 'delete'],
     'sidebar.done.': ['connect', 'disconnect', 'pause', 'resume', 'save', 'reset-stats', 'purge', 'discard'],
     'sidebar.empty.': ['filtered', 'no-nodes', 'no-sessions'],
+    'sidebar.obstacle.': ['no-dead-letters', 'nothing-queued', 'not-sending'],
     'sidebar.fact.': ['broker', 'queued', 'inflight', 'bytes', 'oldest', 'failed', 'expiry', 'files', 'created'],
     // Named by the counters of the client; `statistics of the sidebar` below.
     'sidebar.statistic.': [...textsOf('plugins', ORIGINAL).keys()]
@@ -202,9 +240,20 @@ const LOOKUPS: Record<'nodes' | 'plugins', readonly [place: string, call: string
   ],
 };
 
-/** Without catalogues and help. */
+/** The forms of the dialogs, as the build makes them. */
+const FORMS: Record<string, string> = {
+  'nodes/mqtt-persistent-in/form.ts': inForm,
+  'nodes/mqtt-persistent-out/form.ts': outForm,
+  'nodes/mqtt-persistent-broker/form.ts': brokerForm,
+  'nodes/mqtt-session-store/form.ts': storeForm,
+  'nodes/mqtt-session-admin/form.ts': adminForm,
+};
+
+/** Without catalogues and help; of a form what it becomes. */
 const sources = (top: string) =>
-  [...readSources([top], ['.ts', '.html'])].filter(([file]) => !file.includes('/locales/'));
+  [...readSources([top], ['.ts', '.html'])]
+    .filter(([file]) => !file.includes('/locales/') && file !== 'nodes/shared/form.ts')
+    .map(([file, source]) => [file, FORMS[file] ?? source] as const);
 
 for (const top of ['nodes', 'plugins'] as const) {
   describe(`texts of ${top}`, () => {
@@ -224,6 +273,8 @@ for (const top of ['nodes', 'plugins'] as const) {
     }
 
     it('are all in the catalogue', () => {
+      const forms = sources(top).filter(([file]) => file.endsWith('/form.ts'));
+      assert.ok(forms.every(([, html]) => html.startsWith('<script type="text/html"')));
       assert.ok(literal.length > 60, `${literal.length} keys were found`);
       const missing = literal.filter(({ key }) => !catalogue.has(key));
       assert.deepEqual(missing, []);
@@ -262,8 +313,8 @@ for (const top of ['nodes', 'plugins'] as const) {
 /** What looks like a text for people, and is none, with the files it stands in. */
 const ALLOWED: Record<string, readonly string[]> = {
   // Shown where nothing is entered: a name of a folder and a port, the same in every language.
-  'mqtt-sessions': ['nodes/mqtt-session-store/edit.html'],
-  '1883': ['nodes/mqtt-persistent-broker/edit-template.html'],
+  'mqtt-sessions': ['nodes/mqtt-session-store/form.ts'],
+  '1883': ['nodes/mqtt-persistent-broker/form.ts'],
   // Names of events, and a selector.
   'change input': ['nodes/mqtt-persistent-broker/edit.html'],
   'input, select': ['plugins/mqtt-sessions/sidebar/dialog.ts'],
@@ -317,6 +368,7 @@ describe('texts that Node-RED has itself', () => {
   const NOT_IN_GERMAN = ['mqtt.state.broker-disconnected'];
   /** What stands behind keys that are put together. */
   const COMPUTED_CORE: Record<string, readonly string[]> = {
+    'mqtt.sections-label.': ['birth-message', 'close-message', 'will-message'],
     'mqtt.label.': ['contentType', 'responseTopic', 'correlationData', 'expiry', 'delay', 'cleanstart', 'cleansession'],
     'mqtt.errors.': ['invalid-json-string', 'invalid-json-parse'],
     'common.status.': ['connected', 'connecting', 'disconnected'],

@@ -178,6 +178,8 @@ export class Harness {
     let effects = this.session.takeEffects(this.now);
     while (effects.length > 0) {
       for (const effect of effects) this.#execute(effect);
+      const loads = this.autoLoad ? effects.filter(({ type }) => type === 'load').length : 0;
+      for (let count = 0; count < loads && this.loads.length > 0; count++) this.answerLoad();
       if (this.autoDurable && this.durableCount < this.records.length) {
         this.durableCount = this.records.length;
         this.session.durable((this.records.at(-1) as LoggedRecord).sequence);
@@ -227,7 +229,6 @@ export class Harness {
         return;
       case 'load':
         this.loads.push({ after: effect.after, maxBytes: effect.maxBytes });
-        if (this.autoLoad) this.answerLoad();
         return;
       case 'deliver':
         this.deliveries.push(effect.delivery);

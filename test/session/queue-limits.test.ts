@@ -38,6 +38,19 @@ describe('session: a full queue', () => {
     assert.deepEqual(harness.of('discarded'), []);
   });
 
+  it('tells nobody that a message was dropped before a crash cannot bring it back', () => {
+    const harness = new Harness({ maxBytes: 2 * SIZE, whenFull: 'dropOldest' });
+    for (const character of 'ab') harness.publish(1, text(character));
+    harness.autoDurable = false;
+    harness.publish(1, text('c'));
+    assert.equal(harness.session.stored.count, 2);
+    assert.deepEqual(harness.of('discarded'), []);
+    harness.fail();
+    assert.deepEqual(harness.of('discarded'), [], 'the record of it was not kept');
+    harness.sync();
+    assert.equal(harness.of('discarded').length, 1);
+  });
+
   it('takes a burst, and drops the oldest as soon as they are read, when they are on disk only', () => {
     const large = (index: number) => String(index).padEnd(50_000, '.');
     const sizes = new Harness();

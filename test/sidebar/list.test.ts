@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { possibleActions } from '../../plugins/mqtt-sessions/sidebar/action-rules';
+import { type Action, offeredActions } from '../../plugins/mqtt-sessions/sidebar/action-rules';
 import { sparklinePoints } from '../../plugins/mqtt-sessions/sidebar/sparkline';
+import type { Session } from '../../plugins/mqtt-sessions/sidebar/types';
 import { visibleRows } from '../../plugins/mqtt-sessions/sidebar/visible-rows';
 import { sessionWith } from './sessions';
 
@@ -35,6 +36,14 @@ describe('the line of a queue', () => {
 });
 
 describe('actions on a session', () => {
+  const possibleActions = (session: Session) =>
+    offeredActions(session).flatMap(({ action, obstacle }) => (obstacle === undefined ? [action] : []));
+  const obstacles = (session: Session) =>
+    Object.fromEntries(offeredActions(session).map(({ action, obstacle }) => [action, obstacle])) as Record<
+      Action,
+      string | undefined
+    >;
+
   it('are those that it can do now', () => {
     const connected = possibleActions(sessionWith());
     assert.ok(connected.includes('disconnect') && connected.includes('pause') && connected.includes('flush'));
@@ -48,8 +57,8 @@ describe('actions on a session', () => {
   });
 
   it('leave the connection alone where there is none to be', () => {
-    const { deadLetters: _unknown, ...stored } = sessionWith({ status: 'stored', queued: 1 });
-    assert.deepEqual(possibleActions(stored), [
+    const deadLetters = { count: 1, bytes: 100 };
+    assert.deepEqual(possibleActions(sessionWith({ status: 'stored', queued: 1, deadLetters })), [
       'pause',
       'replay',
       'export',
@@ -60,6 +69,19 @@ describe('actions on a session', () => {
       'discard',
       'delete',
     ]);
+  });
+
+  it('stay with the reason while there is nothing to do, so that no button moves', () => {
+    const { replay, discard, purge, flush } = obstacles(sessionWith({ status: 'retrying' }));
+    assert.deepEqual(
+      [replay, discard, purge, flush],
+      ['no-dead-letters', 'no-dead-letters', 'nothing-queued', 'not-sending'],
+    );
+    const busy = obstacles(sessionWith({ queued: 1, deadLetters: { count: 1, bytes: 9 } }));
+    assert.deepEqual([busy.replay, busy.discard, busy.purge, busy.flush], [undefined, undefined, undefined, undefined]);
+    assert.equal(obstacles(sessionWith({ deadLetters: { bytes: 9 } })).replay, undefined, 'there, and not counted');
+    const offered = (session: Session) => offeredActions(session).map(({ action }) => action);
+    assert.deepEqual(offered(sessionWith({ queued: 1 })), offered(sessionWith({ queued: 0 })));
   });
 
   it('are none on what another process has, or what cannot be read', () => {

@@ -47,40 +47,43 @@ describe('the history of a queue', () => {
 describe('a page of sessions', () => {
   const session = (clientId: string, values: Partial<Session> = {}) =>
     sessionWith({ clientId, key: `${clientId}~`, ...values });
+  const connectionError = { code: 'ERR_BROKER_UNREACHABLE', message: 'It is not there.' };
   const sessions = [
     session('b', { messages: 5, messageBytes: 50, oldestEnqueuedAt: NOW - 10 }),
     session('A', { status: 'retrying', messages: 9, messageBytes: 10, oldestEnqueuedAt: NOW - 99 }),
     session('c', { status: 'stored', orphaned: true, messages: 1, expiresAt: NOW - 1, store: 'other' }),
     session('d', { deadLetters: { count: 2, bytes: 20 }, expiresAt: NOW + 1 }),
+    session('e', { deadLetters: { bytes: 20 }, store: 'third', status: 'connecting', connectionError }),
   ];
   const page = (query: Partial<OverviewQuery>) => overviewPage(sessions, { ...all, ...query }, NOW);
   const ids = (query: Partial<OverviewQuery>) => page(query).sessions.map(({ clientId }) => clientId);
 
   it('is in the order asked for', () => {
-    assert.deepEqual(ids({ sort: 'messages' }), ['A', 'b', 'c', 'd']);
-    assert.deepEqual(ids({ sort: 'messages', reverse: true }), ['d', 'c', 'b', 'A']);
-    assert.deepEqual(ids({ sort: 'clientId' }), ['A', 'b', 'c', 'd']);
-    assert.deepEqual(ids({ sort: 'bytes' }), ['b', 'A', 'c', 'd']);
-    assert.deepEqual(ids({ sort: 'oldest' }), ['A', 'b', 'c', 'd']);
-    assert.deepEqual(ids({ sort: 'expiry' }), ['c', 'd', 'A', 'b']);
-    assert.deepEqual(ids({ sort: 'deadLetters' }), ['d', 'A', 'b', 'c']);
+    assert.deepEqual(ids({ sort: 'messages' }), ['A', 'b', 'c', 'd', 'e']);
+    assert.deepEqual(ids({ sort: 'messages', reverse: true }), ['d', 'e', 'c', 'b', 'A']);
+    assert.deepEqual(ids({ sort: 'clientId' }), ['A', 'b', 'c', 'd', 'e']);
+    assert.deepEqual(ids({ sort: 'bytes' }), ['b', 'A', 'c', 'd', 'e']);
+    assert.deepEqual(ids({ sort: 'oldest' }), ['A', 'b', 'c', 'd', 'e']);
+    assert.deepEqual(ids({ sort: 'expiry' }), ['c', 'd', 'A', 'b', 'e']);
+    assert.deepEqual(ids({ sort: 'deadLetters' }), ['d', 'e', 'A', 'b', 'c']);
   });
 
   it('holds what the filter lets through, with its messages; counts are of all', () => {
     assert.deepEqual(ids({ state: 'messages' }), ['A', 'b', 'c']);
-    assert.deepEqual(ids({ state: 'trouble' }), ['A', 'c']);
-    assert.deepEqual(ids({ text: 'a' }), ['A', 'b', 'c', 'd'], 'the address of the broker counts, too');
+    assert.deepEqual(ids({ state: 'trouble' }), ['A', 'c', 'e'], 'also during the next attempt');
+    assert.deepEqual(ids({ state: 'failed' }), ['d', 'e'], 'also those that were not counted');
+    assert.deepEqual(ids({ text: 'a' }), ['A', 'b', 'c', 'd', 'e'], 'the address of the broker counts, too');
     assert.deepEqual(ids({ text: 'D' }), ['d']);
     const { matching, messages, messageBytes, total, counts } = page({ state: 'expired', store: 'other' });
-    assert.deepEqual([matching, messages, messageBytes, total], [1, 1, 0, 4]);
-    assert.deepEqual(counts, { all: 4, messages: 3, trouble: 2, orphaned: 1, failed: 1, expired: 1 });
+    assert.deepEqual([matching, messages, messageBytes, total], [1, 1, 0, 5]);
+    assert.deepEqual(counts, { all: 5, messages: 3, trouble: 3, orphaned: 1, failed: 2, expired: 1 });
     assert.deepEqual(ids({ key: 'b~', store: 'default' }), ['b']);
     assert.deepEqual(ids({ key: 'b~', store: 'other' }), []);
   });
 
   it('is the last one when there are fewer than asked for', () => {
     assert.deepEqual(ids({ offset: 1, limit: 2 }), ['b', 'c']);
-    assert.deepEqual(ids({ offset: 99, limit: 2 }), ['c', 'd']);
-    assert.equal(page({ offset: 99, limit: 2 }).offset, 2);
+    assert.deepEqual(ids({ offset: 99, limit: 2 }), ['d', 'e']);
+    assert.equal(page({ offset: 99, limit: 2 }).offset, 3);
   });
 });

@@ -52,7 +52,7 @@ describe('polling of the sidebar', () => {
     isShown = true;
     poller.wake();
     await clock.advance(0);
-    assert.equal(count, 12);
+    assert.equal(count, 12, 'at once after a pause');
   });
 
   it('waits for the answer, however often it is woken', async () => {
@@ -86,8 +86,26 @@ describe('polling of the sidebar', () => {
     );
     for (let number = 0; number < 100; number++) {
       poller.wake();
-      await clock.advance(10);
+      await clock.advance(9);
     }
-    assert.ok(count >= 5 && count <= 8, `${count} requests in a second of scrolling`);
+    assert.equal(count, 1, 'in a second of scrolling');
+    await clock.advance(1_000);
+    assert.equal(count, 2, 'what was wanted is asked for as soon as a second has passed');
+  });
+
+  it('asks once a second at most also when it is hidden and shown again quickly', async () => {
+    const clock = new Clock();
+    let isShown = false;
+    let count = 0;
+    const ask = async () => {
+      count += 1;
+    };
+    const poller = new Poller(ask, () => isShown, clock);
+    for (let number = 0; number < 30; number++) {
+      isShown = !isShown;
+      poller.wake();
+      await clock.advance(100);
+    }
+    assert.ok(count <= 3, `${count} updates in 3 seconds`);
   });
 });

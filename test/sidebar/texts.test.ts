@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { SORT_FIELDS, STATE_FILTERS } from '../../nodes/mqtt-session-admin/overview-query';
-import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
+import { ACTIONS, OBSTACLES } from '../../plugins/mqtt-sessions/sidebar/action-rules';
 import { errorText } from '../../plugins/mqtt-sessions/sidebar/error-text';
 import { formatsFor } from '../../plugins/mqtt-sessions/sidebar/format';
 import { factsOf, levelOf, rowTexts } from '../../plugins/mqtt-sessions/sidebar/session-texts';
@@ -27,7 +27,18 @@ describe('texts of the sidebar', () => {
     assert.equal(state, 'Connected');
     assert.deepEqual(marks, []);
     assert.equal(row({}).holds, 'Nothing waits');
-    assert.equal(row({ broker: 'mqtt://plant:1883' }).state, 'Connected · mqtt://plant:1883');
+    assert.equal(row({ broker: 'mqtt://plant:1883' }).where, 'mqtt://plant:1883');
+  });
+
+  it('has a status that changes only with the connection, for the name of the row', () => {
+    const retrying = (wait: number) => row({ status: 'retrying', nextAttemptAt: NOW + wait });
+    assert.notEqual(retrying(4_000).state, retrying(3_000).state);
+    assert.equal(retrying(4_000).status, 'Not connected');
+    assert.equal(retrying(3_000).status, 'Not connected');
+    assert.equal(row({ status: 'connecting' }).status, 'Connecting');
+    const connectionError = { code: 'ERR_BROKER_UNREACHABLE', message: 'It is not there.' };
+    assert.equal(row({ status: 'connecting', connectionError }).status, 'Not connected', 'not at each attempt');
+    assert.equal(row({ paused: true }).status, 'Connected, sending paused');
   });
 
   it('says when the next attempt to connect comes, and when a session expires', () => {
@@ -55,9 +66,9 @@ describe('texts of the sidebar', () => {
       { id: 'usb', name: 'USB disk', path: '/media/usb' },
     ];
     const session = sessionWith({ broker: 'mqtt://plant:1883', store: 'usb' });
-    const stateIn = (count: number) => rowTexts(session, text, formats, NOW, stores.slice(-count)).state;
-    assert.equal(stateIn(1), 'Connected · mqtt://plant:1883');
-    assert.equal(stateIn(2), 'Connected · mqtt://plant:1883 · USB disk');
+    const whereIn = (count: number) => rowTexts(session, text, formats, NOW, stores.slice(-count)).where;
+    assert.equal(whereIn(1), 'mqtt://plant:1883');
+    assert.equal(whereIn(2), 'mqtt://plant:1883 · USB disk');
     const facts = Object.fromEntries(factsOf(sessionWith(), text, formats, NOW, stores));
     assert.equal(facts.Store, '/data/mqtt-sessions');
   });
@@ -74,6 +85,8 @@ describe('texts of the sidebar', () => {
   it('marks what somebody must look after', () => {
     const { marks } = row({ orphaned: true, paused: true, deadLetters: { count: 3, bytes: 1 } });
     assert.deepEqual(marks, ['Orphaned', 'Paused', 'Dead letters: 3']);
+    assert.deepEqual(row({ deadLetters: { bytes: 5 } }).marks, ['Dead letters']);
+    assert.equal(row({ deadLetters: { count: 3, bytes: 5 } }).holds, 'Only dead letters');
     assert.equal(levelOf(sessionWith({ status: 'stored', orphaned: true })), 'bad');
     assert.equal(levelOf(sessionWith({ status: 'stored' })), 'idle');
     assert.equal(levelOf(sessionWith({})), 'good');
@@ -89,8 +102,9 @@ describe('texts of the sidebar', () => {
     assert.equal(facts.Stored, '0 B, 0% of 1 GiB');
     assert.equal(facts.Expires, '1 hr after its last use');
     assert.equal(facts['Next attempt'], 'in 2 sec');
-    const { deadLetters: _unknown, ...stored } = sessionWith();
-    assert.equal(Object.fromEntries(factsOf(stored, text, formats, NOW))['Dead letters'], 'not known');
+    assert.equal(facts['Dead letters'], '0 (0 B)');
+    const uncounted = factsOf(sessionWith({ deadLetters: { bytes: 2048 } }), text, formats, NOW);
+    assert.equal(Object.fromEntries(uncounted)['Dead letters'], 'some, not counted (2 KiB)');
   });
 
   it('are all in the catalogue', () => {
@@ -115,6 +129,7 @@ describe('texts of the sidebar by name', () => {
     'filter-state': STATE_FILTERS,
     sort: SORT_FIELDS,
     loss: ['purge', 'discard', 'delete'],
+    obstacle: OBSTACLES,
     section: ['messages', 'failed', 'subscriptions', 'statistics', 'errors'],
   };
   for (const [group, keys] of Object.entries(names)) {

@@ -1,7 +1,9 @@
-import { Episode, type EpisodeResult } from './episode';
-import { KIND_FLOOR, type Kind, type KindCounts, noCounts } from './kinds';
-import { PROFILE_NAMES, type Profile, profileOf } from './profiles';
+import type { Player } from './crew';
+import type { EpisodeResult } from './episode';
+import { type Kind, type KindCounts, noCounts } from './kinds';
+import { type Profile, profileOf } from './profiles';
 import { Shrinking, shrunkLines } from './shrink';
+import { Steering } from './steering';
 
 export interface CampaignTotal {
   episodes: number;
@@ -12,6 +14,8 @@ export interface CampaignTotal {
   milliseconds: number;
   kinds: KindCounts;
 }
+
+type Failing = { options: { seed: number; profile: Profile }; result: EpisodeResult };
 
 /** Episode after episode, until the time is over or one fails; that one is shrunk and shown. */
 export class Campaign {
@@ -24,66 +28,48 @@ export class Campaign {
     milliseconds: 0,
     kinds: noCounts(),
   };
-
-  /** What each profile brought, in which time. */
-  readonly #yields = new Map<Profile, { milliseconds: number; kinds: KindCounts }>();
-
-  /** @param profile The only one; default all. */
-  constructor(private readonly profile: Profile | undefined) {}
+  readonly #steering = new Steering();
 
   /**
-   * `isSteered`: profiles are chosen by the kinds that came too seldom until now, else by the seed.
-   * `isEnough`: ends it, too.
+   * @param players Each plays one episode after the other, all of them at the same time.
+   * @param profile The only one; default all.
    */
+  constructor(
+    private readonly players: readonly Player[],
+    private readonly profile: Profile | undefined,
+  ) {}
+
+  /** `isSteered`: profiles are chosen by the kinds that came too seldom until now, else by the seed. */
   async run({
     seed,
     seconds,
     episodes,
     isSteered = false,
-    isEnough = () => false,
   }: {
     seed: number;
     seconds: number;
     episodes: number;
     isSteered?: boolean;
-    isEnough?: () => boolean;
   }): Promise<void> {
     const until = performance.now() + seconds * 1000;
-    for (let index = 0; index < episodes && performance.now() < until && !isEnough(); index++) {
-      const steered = isSteered ? this.#mostNeeded() : undefined;
-      const options = { seed: seed + index, profile: this.profile ?? steered ?? profileOf(seed + index) };
-      const started = performance.now();
-      const result = await new Episode(options).run();
-      this.#add(result);
-      this.#learn(options.profile, result.kinds, performance.now() - started);
-      if (result.violations.length === 0) continue;
-      const again = `--seed ${options.seed} --episodes 1 --profile ${options.profile}`;
-      console.error(`Violation in the episode with seed ${options.seed}; again: ${again}`);
-      for (const text of result.violations) console.error(`  VIOLATION ${text}`);
-      const shrunk = await new Shrinking(options, result).run();
-      for (const line of shrunkLines(shrunk, result)) console.error(`  ${line}`);
-      return;
-    }
-  }
-
-  /** The profile that brings most of the kind that is rarest, in its time; `undefined`: all came often enough. */
-  #mostNeeded(): Profile | undefined {
-    const counts = Object.entries(this.total.kinds) as [Kind, number][];
-    const [kind, count] = counts.reduce((rarest, one) => (one[1] < rarest[1] ? one : rarest));
-    if (count >= KIND_FLOOR * 1.1) return undefined;
-    const rate = (profile: Profile): number => {
-      const known = this.#yields.get(profile);
-      return known === undefined ? 0 : known.kinds[kind] / known.milliseconds;
+    const failing: Failing[] = [];
+    let index = 0;
+    const playAll = async (player: Player): Promise<void> => {
+      while (index < episodes && performance.now() < until && failing.length === 0) {
+        const own = seed + index++;
+        const steered = isSteered ? this.#steering.mostNeeded(this.total.kinds) : undefined;
+        const options = { seed: own, profile: this.profile ?? steered ?? profileOf(own) };
+        const started = performance.now();
+        const result = await player.play(options);
+        this.#add(result);
+        this.#steering.learn(options.profile, result.kinds, performance.now() - started);
+        if (result.violations.length > 0) failing.push({ options, result });
+      }
     };
-    const best = PROFILE_NAMES.reduce((one, other) => (rate(other) > rate(one) ? other : one));
-    return rate(best) > 0 ? best : undefined;
-  }
-
-  #learn(profile: Profile, kinds: KindCounts, milliseconds: number): void {
-    const known = this.#yields.get(profile) ?? { milliseconds: 0, kinds: noCounts() };
-    known.milliseconds += milliseconds;
-    for (const [kind, count] of Object.entries(kinds)) known.kinds[kind as Kind] += count;
-    this.#yields.set(profile, known);
+    await Promise.all(this.players.map(playAll));
+    // Players that are under way when one finds something may find something, too: the first is enough.
+    const [first] = failing.sort((one, other) => one.options.seed - other.options.seed);
+    if (first !== undefined) await show(first);
   }
 
   #add({ steps, crashes, powerCuts, milliseconds, kinds, violations }: EpisodeResult): void {
@@ -96,4 +82,12 @@ export class Campaign {
     total.violations += violations.length;
     for (const [kind, count] of Object.entries(kinds)) total.kinds[kind as Kind] += count;
   }
+}
+
+async function show({ options, result }: Failing): Promise<void> {
+  const again = `--seed ${options.seed} --episodes 1 --profile ${options.profile}`;
+  console.error(`Violation in the episode with seed ${options.seed}; again: ${again}`);
+  for (const text of result.violations) console.error(`  VIOLATION ${text}`);
+  const shrunk = await new Shrinking(options, result).run();
+  for (const line of shrunkLines(shrunk, result)) console.error(`  ${line}`);
 }

@@ -204,6 +204,7 @@ export class Episode {
     const client = this.#scene.machine.openProcess?.client;
     if (client !== undefined) {
       oracle.checkStored(client.stored.count);
+      oracle.checkLeft((number) => ledger.isStored(number));
       const { maxInflight } = this.#character.settings;
       // Those that wait for PUBCOMP are in flight on every connection, whatever its window.
       const open = client.inflight;

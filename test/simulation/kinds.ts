@@ -1,14 +1,21 @@
 /**
  * Every kind of event that the simulation counts: where it is made, and where it is judged. A run of a minute or more
- * fails when one of them came less than `KIND_FLOOR` times.
+ * fails when one of them came less than `KIND_FLOOR` times, or when there were less than `STEPS_FLOOR` steps.
  *
  * Judges: `oracle.ts` (what was promised against what both applications saw), `ledger.ts` (what must be durable before
  * a packet leaves), `link-rules.ts` with `test/support/rules` (MQTT's rules for every packet), `episode.ts` (after each
  * step, and at the end).
  */
 export const KIND_FLOOR = 1_000;
-/** Shorter runs are not measured by it. */
+export const STEPS_FLOOR = 1_000_000;
+/** Shorter runs are not measured by them. */
 export const FLOOR_SECONDS = 60;
+
+export interface Shortage {
+  what: string;
+  count: number;
+  floor: number;
+}
 
 interface Place {
   made: string;
@@ -126,7 +133,8 @@ export function noCounts(): KindCounts {
   return Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])) as KindCounts;
 }
 
-/** Kinds that came less often than they must, with how often they came. */
-export function shortages(counts: KindCounts): [Kind, number][] {
-  return (Object.entries(counts) as [Kind, number][]).filter(([, count]) => count < KIND_FLOOR);
+/** Steps and kinds of events that came less often than they must. */
+export function shortages({ steps, kinds }: { steps: number; kinds: KindCounts }): Shortage[] {
+  const counts = Object.entries(kinds).map(([what, count]) => ({ what, count, floor: KIND_FLOOR }));
+  return [{ what: 'a step', count: steps, floor: STEPS_FLOOR }, ...counts].filter(({ count, floor }) => count < floor);
 }

@@ -95,6 +95,15 @@ export class Ledger {
     return record.kind === RecordKind.Paused && this.#reserved.has(identifierOf(sequence));
   }
 
+  /** Messages that this record ends although the broker took none of them: dropped, or given up and not kept. */
+  *endedUnsent(record: SessionRecord): IterableIterator<number> {
+    if (record.kind !== RecordKind.Completed || this.#isDistrusted) return;
+    for (const sequence of this.#storedBetween(record.first, record.last)) {
+      const { number, qos } = this.#stored.get(sequence) as Stored;
+      if (qos > 0 && !this.#settled.has(sequence) && !this.#givenUp.has(number)) yield number;
+    }
+  }
+
   durable(upTo: number): void {
     this.largestCommit = Math.max(this.largestCommit, upTo - this.#durable);
     for (const [sequence, record] of this.#pending) {
@@ -233,15 +242,18 @@ export class Ledger {
   }
 
   #complete(first: number, last: number): void {
-    // A purge's range may be far longer than what is stored in it.
-    const ended = last - first < this.#stored.size ? range(first, last) : this.#stored.keys();
-    for (const sequence of [...ended]) {
-      const stored = this.#stored.get(sequence);
-      if (stored === undefined || sequence < first || sequence > last) continue;
+    for (const sequence of this.#storedBetween(first, last)) {
+      const { number } = this.#stored.get(sequence) as Stored;
       this.#stored.delete(sequence);
       this.#released.delete(sequence);
-      this.#sequences.get(stored.number)?.delete(sequence);
+      this.#sequences.get(number)?.delete(sequence);
     }
+  }
+
+  #storedBetween(first: number, last: number): number[] {
+    // A purge's range may be far longer than what is stored in it.
+    const all = last - first < this.#stored.size ? range(first, last) : this.#stored.keys();
+    return [...all].filter((sequence) => first <= sequence && sequence <= last && this.#stored.has(sequence));
   }
 
   #clear(): void {

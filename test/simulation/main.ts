@@ -1,17 +1,20 @@
 /**
- * npm run simulate -- [--seconds N] [--episodes N] [--seed S] [--fresh] [--profile NAME] [--json]
+ * npm run simulate -- [--seconds N] [--episodes N] [--seed S] [--fresh] [--profile NAME] [--workers N] [--json]
  *
  * The real session core, client loop and store over a simulated disk, clock, network and broker. Episode after episode,
  * each with a seed of its own (S, S + 1, ...): the same seed and profile give the same episode. `--fresh`: the second half
  * of the time goes to a new seed, which is printed, and to the profiles that bring what came too seldom in the first. The
  * first violation ends the run with exit code 1, its seed, and the trace of the shortest episode found that shows it.
  *
- * In a minute or more with `--fresh` each kind of event must come often enough; on a machine that has other things to do as well the run
- * goes on for that, at most three times as long, and fails then, naming the kinds.
+ * `--workers`: processes that play episodes at the same time; default as many as there are processors. In a minute or more
+ * with `--fresh` there must be a million steps, and each kind of event must come often enough: else exit code 1.
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { provenance, provenanceLine } from '../support/provenance';
 import { Campaign, type CampaignTotal } from './campaign';
-import { FLOOR_SECONDS, KIND_FLOOR, shortages } from './kinds';
+import { crewOf } from './crew';
+import { FLOOR_SECONDS, shortages } from './kinds';
 import { isProfile } from './profiles';
 
 const { values } = parseArgs({
@@ -21,6 +24,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     fresh: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    workers: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -39,46 +43,46 @@ async function main(): Promise<number> {
     console.error(`there is no profile "${profile}"`);
     return 2;
   }
-  const campaign = new Campaign(profile);
-  await campaign.run({ seed, seconds: values.fresh ? seconds / 2 : seconds, episodes });
-  if (values.fresh && campaign.total.violations === 0) {
-    const fresh = newSeed();
-    console.error(`Second half: seed ${fresh}; again: --seed ${fresh}`);
-    const rest = seconds - (performance.now() - started) / 1000;
-    await campaign.run({ seed: fresh, seconds: rest, episodes, isSteered: true });
+  const workers = Math.min(values.workers === undefined ? availableParallelism() : Number(values.workers), episodes);
+  if (!(workers >= 1)) {
+    console.error('--workers and --episodes are 1 or more');
+    return 2;
   }
-  const isMeasured = values.fresh && seconds >= FLOOR_SECONDS && profile === undefined && values.episodes === undefined;
-  const isEnough = () => shortages(campaign.total.kinds).length === 0;
-  if (isMeasured && campaign.total.violations === 0 && !isEnough()) {
-    const longer = newSeed();
-    console.error(`It goes on for what came too seldom: seed ${longer}`);
-    await campaign.run({ seed: longer, seconds: 2 * seconds, episodes, isSteered: true, isEnough });
+  const players = crewOf(workers);
+  const campaign = new Campaign(players, profile);
+  try {
+    await campaign.run({ seed, seconds: values.fresh ? seconds / 2 : seconds, episodes });
+    if (values.fresh && campaign.total.violations === 0) {
+      const fresh = newSeed();
+      console.error(`Second half: seed ${fresh}; again: --seed ${fresh}`);
+      const rest = seconds - (performance.now() - started) / 1000;
+      await campaign.run({ seed: fresh, seconds: rest, episodes, isSteered: true });
+    }
+  } finally {
+    for (const player of players) player.end();
   }
   report(seed, campaign.total, (performance.now() - started) / 1000);
   if (campaign.total.violations > 0) return 1;
-  const tooFew = isMeasured ? shortages(campaign.total.kinds) : [];
-  for (const [kind, count] of tooFew)
-    console.error(`Too few: ${kind} came ${count} times, ${KIND_FLOOR} are asked for`);
-  return tooFew.length === 0 ? 0 : 1;
+  const isMeasured = values.fresh && seconds >= FLOOR_SECONDS && profile === undefined && values.episodes === undefined;
+  const short = isMeasured ? shortages(campaign.total) : [];
+  for (const { what, count, floor } of short)
+    console.error(`Too few: ${what} came ${count} times, ${floor} are asked for`);
+  return short.length === 0 ? 0 : 1;
 }
 
 function report(seed: number, total: CampaignTotal, wallSeconds: number): void {
   const { episodes, steps, crashes, powerCuts, violations, milliseconds, kinds } = total;
   const secondsSimulated = Math.round(milliseconds / 1000);
   if (values.json) {
-    console.log(JSON.stringify({ seed, steps, crashes, powerCuts, violations, secondsSimulated, kinds }));
+    console.log(
+      JSON.stringify({ seed, steps, crashes, powerCuts, violations, secondsSimulated, kinds, ...provenance() }),
+    );
     return;
   }
   console.log(
     `seed ${seed}: ${episodes} episodes, ${steps} steps (${Math.round(steps / wallSeconds)}/s), ${crashes} crashes ` +
-      `(${powerCuts} power cuts), ${secondsSimulated} s simulated, ${violations} violations, ${cpuSeconds()} s of a processor`,
+      `(${powerCuts} power cuts), ${secondsSimulated} s simulated, ${violations} violations; ${provenanceLine()}`,
   );
-}
-
-/** What a busy machine does not change. */
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return Math.round((user + system) / 100_000) / 10;
 }
 
 function newSeed(): number {

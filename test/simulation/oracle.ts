@@ -16,6 +16,8 @@ interface Outbound {
   replayable: boolean;
   /** A purge was asked for while it was not at the broker's application. */
   purgeable: boolean;
+  /** It is stored no more, unsent; that is told when it is durable. */
+  leaving: boolean;
   /** `doomed`: its session is being deleted. `void`: it was, or damage that was reported took the message. */
   session: 'kept' | 'doomed' | 'void';
   /** The broker sessions in which the broker's application got it, each time it did. */
@@ -50,6 +52,7 @@ export class Oracle {
   /** Promised and not yet at the broker's application. */
   owed = 0;
   readonly #outbound = new Map<number, Outbound>();
+  readonly #leaving = new Set<number>();
   readonly #inbound = new Map<number, Inbound>();
   readonly #lastApplied = new Map<string, number>();
   readonly #lastGiven = new Map<string, number>();
@@ -83,6 +86,7 @@ export class Oracle {
       givenUp: false,
       replayable: false,
       purgeable: false,
+      leaving: false,
       session: 'kept',
       applied: [],
     });
@@ -148,12 +152,43 @@ export class Oracle {
     return this.#of(number).session === 'void';
   }
 
-  givenUp(number: number, as: GivenUp): void {
+  /** The session has recorded that it stores the message no more, and the broker did not take it. */
+  leaves(number: number): void {
+    if (!isOwed(this.#of(number))) return;
+    this.#leaving.add(number);
     this.#change(number, (message) => {
+      message.leaving = true;
+    });
+  }
+
+  givenUp(number: number, as: GivenUp): void {
+    this.#leaving.delete(number);
+    this.#change(number, (message) => {
+      message.leaving = false;
       message.givenUp = as;
       // If it was sent again from there before, it was given up again.
       if (as === 'dead') message.replayable = false;
     });
+  }
+
+  /** Whoever published a message that left is told as soon as that is durable. */
+  checkLeft(isStored: (number: number) => boolean): void {
+    for (const number of this.#leaving) {
+      if (isStored(number) || this.#of(number).session !== 'kept') continue;
+      this.#leaving.delete(number);
+      this.violation(`message ${number} left the queue for good, and nobody was told`);
+    }
+  }
+
+  /** A process opened the session: what was leaving is back, or gone and the process to be told with it. */
+  reopened(isStored: (number: number) => boolean): void {
+    for (const number of this.#leaving) {
+      this.#change(number, (message) => {
+        message.leaving = false;
+        if (!isStored(number)) message.givenUp = 'dropped';
+      });
+    }
+    this.#leaving.clear();
   }
 
   /** The application asks for all dead letters to be sent again. What it has thrown away may still be there. */
@@ -355,6 +390,7 @@ function isGone(givenUp: false | GivenUp): boolean {
   return givenUp === 'gone' || givenUp === 'dropped';
 }
 
-function isOwed({ state, qos, applied, givenUp, purgeable, session }: Outbound): boolean {
-  return state === 'stored' && qos > 0 && applied.length === 0 && !givenUp && !purgeable && session === 'kept';
+function isOwed({ state, qos, applied, givenUp, purgeable, leaving, session }: Outbound): boolean {
+  const isWanted = !givenUp && !purgeable && !leaving;
+  return state === 'stored' && qos > 0 && applied.length === 0 && isWanted && session === 'kept';
 }

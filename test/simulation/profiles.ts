@@ -23,17 +23,17 @@ const ADMINISTRATION: readonly Fault[] = ['hold', 'pause', 'snapshot', 'resubscr
 const PROFILES = {
   mixed: { share: 1, draw: mixed },
   connections: { share: 12, draw: connections },
-  silence: { share: 12, draw: silence },
-  strict: { share: 11, draw: strict },
-  power: { share: 2, draw: power },
-  unsynced: { share: 7, draw: unsynced },
-  disk: { share: 15, draw: disk },
+  silence: { share: 14, draw: silence },
+  strict: { share: 13, draw: strict },
+  power: { share: 1, draw: power },
+  unsynced: { share: 5, draw: unsynced },
+  disk: { share: 18, draw: disk },
   damage: { share: 8, draw: damage },
-  lives: { share: 2, draw: lives },
+  lives: { share: 1, draw: lives },
   wraps: { share: 11, draw: wraps },
   refusals: { share: 9, draw: refusals },
   brokers: { share: 3, draw: brokers },
-  upkeep: { share: 7, draw: upkeep },
+  upkeep: { share: 4, draw: upkeep },
 } as const satisfies Record<string, { share: number; draw: (random: Random) => Character }>;
 
 export type Profile = keyof typeof PROFILES;
@@ -135,7 +135,7 @@ function connections(random: Random): Character {
   return {
     ...plain,
     settings: { ...plain.settings, protocolVersion, onSessionLost: random.pick(['republish', 'discard']) },
-    broker: { ...plain.broker, refusedSubscriptions: random.pick([0, 0.3]) },
+    broker: { ...plain.broker, refusedSubscriptions: random.pick([0, 0.5]) },
     troubledMs: random.between(60_000, 180_000),
     publishPauseMs: 2_500,
     inboundPauseMs: 4_000,
@@ -194,37 +194,37 @@ function unsynced(random: Random): Character {
   return {
     ...plain,
     settings: { ...plain.settings, durability: random.pick(['interval', 'os']) },
-    publishPauseMs: 25,
+    publishPauseMs: 30,
     inboundPauseMs: 0,
     burst: 1,
     troubledMs: random.between(3_000, 6_000),
-    faultPauseMs: 250,
+    faultPauseMs: 150,
     faults: ['power cut', 'power cut', 'power cut', 'outage'],
     restartMsMax: 50,
   };
 }
 
-/** A disk that fails, and now and then a killed process. */
+/** A disk that fails, mostly in one way, and now and then a killed process. */
 function disk(random: Random): Character {
   const plain = plainCharacter(random);
+  const often = random.pick([
+    'sync error',
+    'write error',
+    'write error',
+    'read error',
+    'read error',
+    'call error',
+  ] as const);
   return {
     ...plain,
     settings: { ...plain.settings, segmentBytes: 4_096 },
     publishPauseMs: 150,
+    inboundPauseMs: 400,
+    burst: 1,
     bytesMax: 500,
-    faultPauseMs: 100,
-    faults: [
-      ...DISK_FAULTS,
-      'write error',
-      'write error',
-      'write error',
-      'sync error',
-      'read error',
-      'read error',
-      'snapshot',
-      'kill',
-      'close',
-    ],
+    faultPauseMs: 70,
+    faults: [...DISK_FAULTS, ...times(10, often), 'snapshot', 'kill', 'close', 'close'],
+    diskLatencyMsMax: 0,
     restartMsMax: 100,
   };
 }
@@ -233,7 +233,7 @@ function disk(random: Random): Character {
 function damage(random: Random): Character {
   return {
     ...plainCharacter(random),
-    troubledMs: random.between(500, 1_000),
+    troubledMs: random.between(1_000, 2_000),
     publishPauseMs: 40,
     inboundPauseMs: 1_000,
     faultPauseMs: 100,
@@ -340,13 +340,13 @@ function upkeep(random: Random): Character {
   return {
     ...plain,
     fates: { ...plain.fates, expiring: 0.2 },
-    publishPauseMs: 3_000,
-    inboundPauseMs: 5_000,
-    faultPauseMs: 200,
-    faults: [
-      ...['expiring session', 'expiring session', 'expiring session', 'expiring session', 'expiring session'],
-      ...['clean-up', 'clean-up', 'kill', 'close'],
-    ] as Fault[],
+    troubledMs: random.between(20_000, 60_000),
+    publishPauseMs: 5_000,
+    burst: 1,
+    inboundPauseMs: 10_000,
+    faultPauseMs: 800,
+    // Most have expired when they are cleaned up; a clock that goes back makes them wait.
+    faults: [...times(8, 'expiring session'), ...times(5, 'clean-up'), random.pick(['kill', 'close'])],
     diskLatencyMsMax: 0,
     restartMsMax: 50,
   };
@@ -355,4 +355,8 @@ function upkeep(random: Random): Character {
 /** A failed sync, a kill before the records were written anew, and a power cut on top: not survived, not simulated. */
 function survivable(diskFaults: readonly Fault[], others: readonly Fault[]): Fault[] {
   return diskFaults.filter((fault) => fault !== 'sync error' || !others.includes('power cut'));
+}
+
+function times(count: number, fault: Fault): Fault[] {
+  return Array<Fault>(count).fill(fault);
 }

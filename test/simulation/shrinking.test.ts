@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { OpenFile } from '../../src/store/file-system';
 import { Episode, type EpisodeOptions } from './episode';
-import { KIND_FLOOR, KINDS, noCounts, shortages } from './kinds';
+import { KIND_FLOOR, KINDS, noCounts, STEPS_FLOOR, shortages } from './kinds';
 import { isProfile } from './profiles';
 import { Shrinking, shrunkLines } from './shrink';
 
@@ -71,9 +71,12 @@ describe('the kinds of events of the simulation', () => {
   it('are asked for by name when they come too seldom', () => {
     const counts = noCounts();
     for (const kind of Object.keys(counts) as (keyof typeof counts)[]) counts[kind] = KIND_FLOOR;
-    assert.deepEqual(shortages(counts), []);
+    assert.deepEqual(shortages({ steps: STEPS_FLOOR, kinds: counts }), []);
     counts['power cut'] = KIND_FLOOR - 1;
-    assert.deepEqual(shortages(counts), [['power cut', KIND_FLOOR - 1]]);
+    assert.deepEqual(shortages({ steps: STEPS_FLOOR - 1, kinds: counts }), [
+      { what: 'a step', count: STEPS_FLOOR - 1, floor: STEPS_FLOOR },
+      { what: 'power cut', count: KIND_FLOOR - 1, floor: KIND_FLOOR },
+    ]);
   });
 
   it('come from profiles that can be asked for by name', () => {

@@ -305,7 +305,9 @@ export class SimulatedProcess {
       trace,
       violation: (text) => oracle.violation(text),
       isDamaged: () => damage.isDone,
+      leaves: (number) => oracle.leaves(number),
       opened: ({ notices }, isOther) => {
+        oracle.reopened((number) => ledger.isStored(number));
         oracle.deleted(isOther);
         if (isOther) options.sessionIsOther();
         if (notices.some(({ text }) => text.includes('was migrated from'))) trace.add('session migrated');

@@ -22,6 +22,8 @@ export interface StoreWatch {
   isDamaged: () => boolean;
   /** `isOther`: it is not the session that was open before. */
   opened: (recovered: RecoveredSession<SessionRecord>, isOther: boolean) => void;
+  /** A record was appended that ends this message, and the broker did not take it. */
+  leaves: (number: number) => void;
 }
 
 /** The store as the simulated session's client sees it. All that goes through is noted in the ledger, nothing is changed. */
@@ -73,11 +75,12 @@ export class WatchedStore implements SessionOpener {
           },
         };
       },
-      append: (sequence, record) => {
+      append: (sequence, record, unhurried) => {
+        for (const number of ledger.endedUnsent(record as SessionRecord)) this.watch.leaves(number);
         const passesOver = ledger.appended(sequence, record as SessionRecord);
         if (passesOver) trace.add('reserved identifier passed over');
         if (sequence > MESSAGE_IDENTIFIERS && identifierOf(sequence) === 1) trace.add('identifiers wrapped');
-        journal.append(sequence, record);
+        journal.append(sequence, record, unhurried);
       },
       read: (after, maxBytes) => journal.read(after, maxBytes),
       reader: (after) => journal.reader(after),

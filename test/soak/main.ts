@@ -15,11 +15,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { machine } from '../../bench/machine';
 import { observedKey } from '../crash/harness/judgement';
 import { Random } from '../crash/harness/random';
 import { findMosquitto, Mosquitto } from '../support/mosquitto';
 import { Publisher } from '../support/observer';
+import { provenance } from '../support/provenance';
 import { MqttProxy } from '../support/proxy';
 import { RuleChecker } from '../support/rules';
 import { waitFor } from '../support/wait';
@@ -261,7 +261,7 @@ async function main(): Promise<number> {
   console.error(`Soaking for ${minutes} min at ${rate} messages/s, seed ${seed} ...`);
   const { failures, figures } = await soak(minutes, rate, seed);
   for (const failure of failures) console.error(`NOT HELD: ${failure}`);
-  console.log(JSON.stringify({ soak: failures.length === 0 ? 'held' : 'not held', ...figures, machine: machine() }));
+  console.log(JSON.stringify({ soak: failures.length === 0 ? 'held' : 'not held', ...figures, ...provenance() }));
   return failures.length === 0 ? 0 : 1;
 }
 

@@ -1,3 +1,4 @@
+import { hasDeadLetters } from '../../../src/admin/dead-letter-count';
 import type { Session } from './types';
 
 /** In the order of their buttons. */
@@ -20,22 +21,37 @@ export const ACTIONS = [
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** Those that make sense for a session as it is now: a button that can only fail is not there. */
-export function possibleActions(session: Session): Action[] {
+/** Why an action would do nothing now. */
+export const OBSTACLES = ['no-dead-letters', 'nothing-queued', 'not-sending'] as const;
+export type Obstacle = (typeof OBSTACLES)[number];
+
+export interface OfferedAction {
+  action: Action;
+  /** Absent: it can be done. */
+  obstacle?: Obstacle;
+}
+
+/**
+ * Those that make sense for a session as it is now: a button that can only fail is not there. One that has nothing to do
+ * at the moment stays, with the reason: buttons that come and go with each message would move the others under the pointer.
+ */
+export function offeredActions(session: Session): OfferedAction[] {
   const { status, error, clientId } = session;
   // Another process has it.
   if (status === 'locked') return [];
   if (clientId === '') return [];
   // It cannot be read, or not yet.
-  if (status === 'opening' || error !== undefined) return status === 'stored' ? ['load', 'delete'] : [];
-  return ACTIONS.filter((action) => isPossible(action, session));
+  if (status === 'opening' || error !== undefined) {
+    return status === 'stored' ? [{ action: 'load' }, { action: 'delete' }] : [];
+  }
+  return ACTIONS.filter((action) => isPossible(action, session)).map((action) => {
+    const obstacle = obstacleTo(action, session);
+    return obstacle === undefined ? { action } : { action, obstacle };
+  });
 }
 
-function isPossible(action: Action, session: Session): boolean {
-  const { status, paused, queued, deadLetters } = session;
+function isPossible(action: Action, { status, paused }: Session): boolean {
   const isStored = status === 'stored';
-  // Those of a stored session are not counted in the list.
-  const mayHaveFailed = deadLetters === undefined || deadLetters.count > 0;
   switch (action) {
     case 'connect':
       return status === 'disconnected' || status === 'retrying';
@@ -46,20 +62,24 @@ function isPossible(action: Action, session: Session): boolean {
     case 'resume':
       return paused;
     case 'flush':
-      return status === 'connected' && !paused;
     case 'save':
     case 'reset-stats':
       return !isStored;
+    default:
+      return true;
+  }
+}
+
+function obstacleTo(action: Action, { status, paused, queued, deadLetters }: Session): Obstacle | undefined {
+  switch (action) {
+    case 'flush':
+      return status === 'connected' && !paused ? undefined : 'not-sending';
     case 'replay':
     case 'discard':
-      return mayHaveFailed;
+      return hasDeadLetters(deadLetters) ? undefined : 'no-dead-letters';
     case 'purge':
-      return queued > 0;
-    case 'export':
-    case 'import':
-    case 'adopt':
-    case 'load':
-    case 'delete':
-      return true;
+      return queued > 0 ? undefined : 'nothing-queued';
+    default:
+      return undefined;
   }
 }

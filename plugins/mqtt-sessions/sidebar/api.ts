@@ -26,7 +26,8 @@ export const api = {
   statistics: (session: Session) => request<Record<string, unknown>>('GET', `${of(session)}/stats`),
   messages: async (session: Session) =>
     (await request<{ messages: MessagePreview[] }>('GET', `${of(session)}/messages`)).messages,
-  failed: (session: Session, limit: number) => request<FailedPage>('GET', address(`${of(session)}/failed`, { limit })),
+  failed: (session: Session, limit: number) =>
+    request<FailedPage>('GET', address(`${of(session)}/failed`, { limit, preview: true })),
   act: (session: Session, action: string, properties: object = {}) =>
     request<Record<string, unknown>>('POST', `${of(session)}/actions/${action}`, { json: properties }),
   remove: (session: Session, clearAtBroker: boolean) =>

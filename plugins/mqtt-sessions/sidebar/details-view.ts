@@ -1,4 +1,4 @@
-import { ACTIONS, type Action, possibleActions } from './action-rules';
+import { ACTIONS, type Action, type OfferedAction, offeredActions } from './action-rules';
 import { api } from './api';
 import { drainingOf } from './draining';
 import { button, element, setAttribute, setText } from './elements';
@@ -83,8 +83,11 @@ export class DetailsView {
     this.#session = undefined;
   }
 
-  /** @returns whether the session is still there. @throws EndpointError. */
-  async update(mayWrite: boolean): Promise<boolean> {
+  /**
+   * The session, and its open sections unless `isSeen` says that it was hidden meanwhile.
+   * @returns whether the session is still there. @throws EndpointError.
+   */
+  async update(mayWrite: boolean, isSeen: () => boolean): Promise<boolean> {
     const asked = this.#session;
     if (asked === undefined) return true;
     const { sessions, now, stores } = await api.sessions({ store: asked.store, key: asked.key, limit: 1 });
@@ -94,6 +97,7 @@ export class DetailsView {
     if (session === undefined) return false;
     setText(this.#notice, '');
     this.#show(session, now, mayWrite);
+    if (isSeen()) await Promise.all(this.#sections.map((section) => section.update()));
     return true;
   }
 
@@ -123,7 +127,7 @@ export class DetailsView {
     this.#progressBar.style.width = `${percent}%`;
     this.#figure.hidden = !this.#graph.show(session.trend?.depths);
     this.#showFacts(factsOf(session, text, formats, now, this.#stores));
-    this.#showActions(mayWrite ? possibleActions(session) : []);
+    this.#showActions(mayWrite ? offeredActions(session) : []);
     for (const section of this.#sections) section.show(session, mayWrite);
   }
 
@@ -141,20 +145,24 @@ export class DetailsView {
   }
 
   /** Buttons stay the same elements, so that the one with the focus keeps it. */
-  #showActions(actions: readonly Action[]): void {
-    this.#actions.hidden = actions.length === 0;
-    for (const action of actions) if (!this.#buttons.has(action)) this.#addButton(action);
+  #showActions(offered: readonly OfferedAction[]): void {
+    this.#actions.hidden = offered.length === 0;
+    for (const { action } of offered) if (!this.#buttons.has(action)) this.#addButton(action);
     for (const [action, shown] of this.#buttons) {
-      const isShown = actions.includes(action);
-      if (!isShown && shown === document.activeElement) this.#heading.focus();
-      shown.hidden = !isShown;
+      const offer = offered.find((one) => one.action === action);
+      if (offer === undefined && shown === document.activeElement) this.#heading.focus();
+      shown.hidden = offer === undefined;
+      const obstacle = offer?.obstacle;
+      // Not the attribute `disabled`: the keyboard reaches it, so that the reason can be read.
+      setAttribute(shown, 'aria-disabled', obstacle === undefined ? undefined : 'true');
+      setAttribute(shown, 'title', obstacle === undefined ? undefined : this.options.text(`obstacle.${obstacle}`));
     }
   }
 
   #addButton(action: Action): void {
     const made = button(this.options.text(`action.${action}`), () => {
       const session = this.#session;
-      if (session === undefined || made.disabled) return;
+      if (session === undefined || made.disabled || made.ariaDisabled === 'true') return;
       made.disabled = true;
       void this.options.onAction(action, session).finally(() => {
         made.disabled = false;

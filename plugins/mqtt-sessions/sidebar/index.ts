@@ -24,7 +24,8 @@ export function addSidebar(catalogue: Text): void {
   let mayWrite: boolean | undefined;
   const content = element('div', { class: 'mqtt-sessions-sidebar' });
   let isSeen = false;
-  const poller = new Poller(update, () => isSeen && document.visibilityState === 'visible');
+  const isShown = () => isSeen && document.visibilityState === 'visible';
+  const poller = new Poller(update, isShown);
 
   const list = new ListView({
     ...context,
@@ -60,7 +61,11 @@ export function addSidebar(catalogue: Text): void {
     try {
       mayWrite ??= await api.mayWrite();
       if (view === list) await list.update(mayWrite);
-      else if (!(await details.update(mayWrite))) back();
+      else if (!(await details.update(mayWrite, isShown))) {
+        back();
+        // Not with the session that is gone.
+        if (isShown()) await list.update(mayWrite);
+      }
     } catch (error) {
       view.failed(failureText(error, text));
     }

@@ -28,7 +28,9 @@ export class ListView {
   readonly #state: HTMLSelectElement;
   readonly #sort: HTMLSelectElement;
   readonly #reverse: HTMLButtonElement;
-  readonly #summary = element('div', { class: 'mqtt-sessions-summary', role: 'status' });
+  readonly #summary = element('div', { class: 'mqtt-sessions-summary' });
+  /** For screen readers: numbers that change all the time are not in it. */
+  readonly #said = element('div', { class: 'mqtt-sessions-said', role: 'status' });
   readonly #notices = element('div', { class: 'mqtt-sessions-notices', role: 'alert' });
   readonly #empty = element('div', { class: 'mqtt-sessions-empty' });
   readonly #actions: HTMLElement;
@@ -66,6 +68,7 @@ export class ListView {
       element('div', { class: 'mqtt-sessions-bar' }, [this.#search, this.#state, this.#sort, this.#reverse]),
       this.#notices,
       this.#summary,
+      this.#said,
       this.#empty,
       this.#list.element,
       this.#actions,
@@ -123,8 +126,15 @@ export class ListView {
     };
     setText(this.#summary, matching === 0 ? '' : text(messages === 0 ? 'summary-empty' : 'summary', values));
     this.#empty.hidden = matching > 0;
-    setText(this.#empty, text(emptyKey(total, stores.length)));
+    const empty = text(emptyKey(total, stores.length));
+    setText(this.#empty, empty);
+    const trouble = formats.count(counts.trouble ?? 0);
+    setText(this.#said, matching === 0 ? firstLine(empty) : text('said', { matching: values.matching, trouble }));
   }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function emptyKey(total: number, stores: number): string {

@@ -114,21 +114,22 @@ async function performed(action: Action, session: Session, context: ActionContex
   }
 }
 
-/** Says how much would be lost. The dead letters of a session that is not open are counted for it. */
+/** Says how much would be lost. The dead letters of a session that is not open are counted for it, if it can be read. */
 async function askLoss(
   action: 'delete' | 'purge' | 'discard',
   session: Session,
   { text, formats }: ActionContext,
   fields: HTMLElement[] = [],
 ): Promise<boolean> {
-  const { messages, messageBytes, queued, subscriptions, asOf } = session;
-  const deadLetters = session.deadLetters ?? (await api.failed(session, 1)).total;
+  const { messages, messageBytes, queued, subscriptions, asOf, error } = session;
+  const isKnown = asOf === 'now' || error !== undefined;
+  const deadLetters = isKnown ? session.deadLetters : (await api.failed(session, 1)).total;
   const values = {
     name: nameOf(session, text),
     messages: formats.count(messages),
     queued: formats.count(queued),
     bytes: formats.bytes(messageBytes),
-    failed: formats.count(deadLetters.count),
+    failed: deadLetters.count === undefined ? text('unknown') : formats.count(deadLetters.count),
     failedBytes: formats.bytes(deadLetters.bytes),
     subscriptions: formats.count(subscriptions),
   };

@@ -5,28 +5,25 @@ export interface PollerClock {
 }
 
 const INTERVAL_MS = 1_000;
-/** Between requests that the user causes, by scrolling for example. */
-const URGENT_MS = 150;
 
 /**
- * Asks again and again while it is seen: once a second at most, the next time not before there was an answer, and not at
- * all while hidden.
+ * Updates again and again while it is seen: once a second at most, whatever asks for it, the next time not before the
+ * last one is done, and not at all while hidden. The only schedule of the sidebar: list, details and open sections are
+ * parts of one update.
  */
 export class Poller {
   #startedAt = Number.NEGATIVE_INFINITY;
   #isRunning = false;
-  #isUrgent = false;
   #cancel: (() => void) | undefined;
 
   constructor(
-    private readonly ask: () => Promise<void>,
+    private readonly update: () => Promise<void>,
     private readonly isShown: () => boolean,
     private readonly clock: PollerClock = browserClock,
   ) {}
 
-  /** It is seen again, or something else is to be asked: now, or after the answer that is awaited. */
+  /** It is seen again, or something else is to be asked: as soon as a second has passed since the last update began. */
   wake(): void {
-    this.#isUrgent = true;
     this.#schedule();
   }
 
@@ -34,17 +31,15 @@ export class Poller {
     this.#cancel?.();
     this.#cancel = undefined;
     if (this.#isRunning || !this.isShown()) return;
-    const interval = this.#isUrgent ? URGENT_MS : INTERVAL_MS;
-    const wait = Math.max(0, this.#startedAt + interval - this.clock.now());
+    const wait = Math.max(0, this.#startedAt + INTERVAL_MS - this.clock.now());
     this.#cancel = this.clock.after(wait, () => this.#run());
   }
 
   #run(): void {
     if (!this.isShown()) return;
     this.#startedAt = this.clock.now();
-    this.#isUrgent = false;
     this.#isRunning = true;
-    void this.ask().finally(() => {
+    void this.update().finally(() => {
       this.#isRunning = false;
       this.#schedule();
     });

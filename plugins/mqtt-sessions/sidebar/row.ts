@@ -3,7 +3,9 @@ import { Graph } from './graph';
 import type { RowTexts } from './session-texts';
 
 /** Height of all rows, in pixels; the style sheet does not set it. */
-export const ROW_HEIGHT = 64;
+export const ROW_HEIGHT = 80;
+
+let rows = 0;
 
 /** One session in the list: a button that opens its details. */
 export class Row {
@@ -13,8 +15,10 @@ export class Row {
   readonly button: HTMLButtonElement;
   readonly #name = element('span', { class: 'mqtt-sessions-name' });
   readonly #marks = element('span', { class: 'mqtt-sessions-marks' });
-  readonly #state = element('span', { class: 'mqtt-sessions-state' });
-  readonly #holds = element('span', { class: 'mqtt-sessions-holds' });
+  readonly #id = `mqtt-sessions-row-${++rows}`;
+  readonly #state = element('span', { class: 'mqtt-sessions-state', id: `${this.#id}-state` });
+  readonly #holds = element('span', { class: 'mqtt-sessions-holds', id: `${this.#id}-holds` });
+  readonly #where = element('span', { class: 'mqtt-sessions-where', id: `${this.#id}-where` });
   readonly #graph = new Graph();
   readonly #progress = element('span', { class: 'mqtt-sessions-progress' });
 
@@ -22,11 +26,17 @@ export class Row {
     const dot = element('span', { class: 'mqtt-sessions-dot', 'aria-hidden': 'true' });
     this.button = element(
       'button',
-      { type: 'button', class: 'mqtt-sessions-row-button', tabindex: -1 },
+      {
+        type: 'button',
+        class: 'mqtt-sessions-row-button',
+        tabindex: -1,
+        'aria-describedby': `${this.#id}-state ${this.#id}-holds ${this.#id}-where`,
+      },
       [
         element('span', { class: 'mqtt-sessions-line' }, [dot, this.#name, this.#marks]),
         this.#state,
         this.#holds,
+        this.#where,
         this.#graph.element,
         this.#progress,
       ],
@@ -45,17 +55,22 @@ export class Row {
     setAttribute(this.element, 'aria-setsize', String(total));
   }
 
-  show({ name, level, state, holds, marks, progress }: RowTexts, depths: readonly number[] | undefined): void {
+  show(texts: RowTexts, depths: readonly number[] | undefined): void {
+    const { name, level, status, marks, progress } = texts;
     setAttribute(this.element, 'data-level', level);
-    // The parts are not told apart when they are read as one.
-    setAttribute(this.button, 'aria-label', [name, ...marks, state, holds].join(', '));
+    // The name of what has the focus is read again when it changes: times and numbers are its description.
+    setAttribute(this.button, 'aria-label', [name, ...marks, status].join(', '));
     setText(this.#name, name);
     setAttribute(this.#name, 'title', name);
-    setText(this.#marks, marks.join(', '));
-    setText(this.#state, state);
-    setAttribute(this.#state, 'title', state);
-    setText(this.#holds, holds);
-    setAttribute(this.#holds, 'title', holds);
+    for (const [part, text] of [
+      [this.#marks, marks.join(', ')],
+      [this.#state, texts.state],
+      [this.#holds, texts.holds],
+      [this.#where, texts.where],
+    ] as const) {
+      setText(part, text);
+      setAttribute(part, 'title', text);
+    }
     this.#graph.show(depths);
     this.#progress.style.width = progress === undefined ? '0' : `${progress * 100}%`;
   }

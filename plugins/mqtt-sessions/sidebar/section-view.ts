@@ -3,11 +3,10 @@ import { failureText } from './failure-text';
 import type { Section, SectionContext } from './sections';
 import type { Session } from './types';
 
-/** What is shown is loaded again after this long, sooner when the session's numbers have changed. */
+/** What is shown is loaded again after this long; at the next update when the session's numbers have changed. */
 const RELOAD_MS = 5_000;
-const RELOAD_CHANGED_MS = 1_500;
 
-/** A section of the details, closed at first. */
+/** A section of the details, closed at first. The click that opens it loads it; from then on it is part of the updates. */
 export class SectionView {
   readonly element: HTMLDetailsElement;
   readonly #content = element('div');
@@ -26,7 +25,7 @@ export class SectionView {
       { 'data-section': section.key },
       [element('summary', {}, [title]), this.#content],
       {
-        toggle: () => this.#load(),
+        toggle: () => void this.#load(),
       },
     );
   }
@@ -38,36 +37,40 @@ export class SectionView {
     }
     this.#session = session;
     this.element.hidden = !this.section.isFor(session) || (this.section.needsWrite && !mayWrite);
-    // Nothing happens in a session that nobody uses, and its dead letters can only be read by opening it.
-    const unchanged = session.asOf === 'now' ? RELOAD_MS : Number.POSITIVE_INFINITY;
-    const interval = numbersOf(session) === this.#loadedNumbers ? unchanged : RELOAD_CHANGED_MS;
-    if (performance.now() - this.#loadedAt >= interval) this.#load();
   }
 
-  /** What it shows may have been changed: it is loaded when the session is shown the next time, if that is still there. */
+  /** What it shows may have been changed: the next update loads it. */
   changed(): void {
     this.#loadedAt = Number.NEGATIVE_INFINITY;
   }
 
-  #load(): void {
+  /** As part of an update: loads what is open and may be old. */
+  async update(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    // Nothing happens in a session that nobody uses, and its dead letters can only be read by opening it.
+    const unchanged = session.asOf === 'now' ? RELOAD_MS : Number.POSITIVE_INFINITY;
+    const interval = numbersOf(session) === this.#loadedNumbers ? unchanged : 0;
+    if (performance.now() - this.#loadedAt >= interval) await this.#load();
+  }
+
+  async #load(): Promise<void> {
     const session = this.#session;
     if (!this.element.open || this.element.hidden || session === undefined || this.#isLoading) return;
     this.#isLoading = true;
     this.#loadedNumbers = numbersOf(session);
-    void this.section
+    this.#loadedAt = performance.now();
+    const nodes = await this.section
       .load(session, this.context())
       .catch((error: unknown) => [
         element('p', { class: 'mqtt-sessions-hint' }, [failureText(error, this.context().text)]),
-      ])
-      .then((nodes) => {
-        this.#isLoading = false;
-        // Another session is shown by now.
-        if (!isSame(session, this.#session)) return this.#load();
-        this.#loadedAt = performance.now();
-        // What is selected in it stays selected while nothing is different.
-        const fresh = element('div', {}, nodes);
-        if (fresh.innerHTML !== this.#content.innerHTML) this.#content.replaceChildren(...fresh.childNodes);
-      });
+      ]);
+    this.#isLoading = false;
+    // Another session is shown by now.
+    if (!isSame(session, this.#session)) return this.#load();
+    // What is selected in it stays selected while nothing is different.
+    const fresh = element('div', {}, nodes);
+    if (fresh.innerHTML !== this.#content.innerHTML) this.#content.replaceChildren(...fresh.childNodes);
   }
 }
 
@@ -76,5 +79,5 @@ function isSame(one: Session, other: Session | undefined): boolean {
 }
 
 function numbersOf({ key, status, messages, inflight, deadLetters, subscriptions }: Session): string {
-  return [key, status, messages, inflight, deadLetters?.count, subscriptions].join(' ');
+  return [key, status, messages, inflight, deadLetters.count, deadLetters.bytes, subscriptions].join(' ');
 }

@@ -2,7 +2,7 @@ import { api } from './api';
 import { element } from './elements';
 import { errorText } from './error-text';
 import type { Formats } from './format';
-import type { FailedMessage, MessagePreview, Session, Text } from './types';
+import type { FailedMessage, MessagePreview, PayloadPreview, Session, Text } from './types';
 
 /** A part of the details that is loaded when the user opens it. */
 export interface Section {
@@ -23,6 +23,8 @@ export interface SectionContext {
 
 const FAILED_SHOWN = 20;
 
+/** By a broker node of this process. */
+const isInUse = ({ status }: Session) => status !== 'stored' && status !== 'locked';
 const isUsable = ({ status, clientId }: Session) => status !== 'locked' && status !== 'opening' && clientId !== '';
 
 export const SECTIONS: readonly Section[] = [
@@ -64,34 +66,46 @@ export const SECTIONS: readonly Section[] = [
   {
     key: 'statistics',
     needsWrite: false,
-    isFor: ({ status }) => status !== 'stored' && status !== 'locked' && status !== 'opening',
+    isFor: (session) => isInUse(session) && session.status !== 'opening',
     load: async (session, context) => [statisticsList(await api.statistics(session), context)],
   },
   {
     key: 'errors',
     needsWrite: false,
-    isFor: ({ error, connectionError }) => error !== undefined || connectionError !== undefined,
-    load: async ({ error, connectionError }, { text }) => [
-      list(
-        [error, connectionError].flatMap((one) =>
-          one === undefined ? [] : [item(errorText(one, text), [one.code], 'bad')],
-        ),
-      ),
-    ],
+    isFor: (session) => isInUse(session) || session.error !== undefined,
+    load: errorItems,
   },
 ];
 
+/** Why it cannot be used now, and below it what went wrong before. */
+async function errorItems(session: Session, context: SectionContext): Promise<Node[]> {
+  const { text, formats, now } = context;
+  const { error } = session;
+  const { recentErrors = [] } = isInUse(session) ? await api.info(session) : {};
+  const past = recentErrors.map((one) => {
+    const times = one.count === 1 ? '' : text('times', { count: formats.count(one.count) });
+    return item(errorText(one, text), [one.code, text('ago', { age: formats.duration(now - one.at) }), times], 'bad');
+  });
+  const isRemembered = recentErrors.some(({ code, message }) => code === error?.code && message === error.message);
+  const present = error === undefined || isRemembered ? [] : [item(errorText(error, text), [error.code], 'bad')];
+  if (past.length + present.length === 0) return [empty(text('errors.none'))];
+  return [list([...present, ...past])];
+}
+
 function messageItem(message: MessagePreview, { text, formats, now }: SectionContext): HTMLElement {
-  const { topic, qos, retain, bytes, enqueuedAt, preview, isText, isCut } = message;
+  const { topic, qos, retain, bytes, enqueuedAt } = message;
   const facts = [
     text('qos', { qos }),
     retain ? text('retained') : '',
     formats.bytes(bytes),
     text('ago', { age: formats.duration(now - enqueuedAt) }),
   ];
-  const shown =
-    bytes === 0 ? text('no-payload') : (isText ? preview : text('hexadecimal', { preview })) + (isCut ? '…' : '');
-  return item(topic, facts, 'wait', element('pre', {}, [shown]));
+  return item(topic, facts, 'wait', payloadElement(message, text));
+}
+
+function payloadElement({ bytes, preview, isText, isCut }: PayloadPreview, text: Text): HTMLElement {
+  const shown = isText ? preview : text('hexadecimal', { preview });
+  return element('pre', {}, [bytes === 0 ? text('no-payload') : shown + (isCut ? '…' : '')]);
 }
 
 async function failedItems(session: Session, context: SectionContext): Promise<Node[]> {
@@ -115,7 +129,7 @@ function failedItem(letter: FailedMessage, { text, formats, now }: SectionContex
     formats.bytes(size),
     text('ago', { age: formats.duration(now - failedAt) }),
   ];
-  return item(message.topic, facts, 'bad');
+  return item(message.topic, facts, 'bad', payloadElement(message, text));
 }
 
 /** Counters and gauges by name; those that end in `At` are times, and so on. */

@@ -1,3 +1,4 @@
+import { hasDeadLetters } from '../../../src/admin/dead-letter-count';
 import { type Draining, drainingOf } from './draining';
 import type { Formats } from './format';
 import type { Session, Store, Text } from './types';
@@ -8,10 +9,14 @@ export type Level = 'good' | 'idle' | 'wait' | 'bad';
 export interface RowTexts {
   name: string;
   level: Level;
+  /** Whether it is connected: without times, numbers and each attempt, so that it changes only when that does. */
+  status: string;
   /** What it does, in a few words. */
   state: string;
   /** What it holds. */
   holds: string;
+  /** Its broker, and where there are several its store. */
+  where: string;
   /** What is out of the ordinary. */
   marks: string[];
   /** Of a queue that becomes shorter, 0 to 1. */
@@ -47,12 +52,10 @@ export function rowTexts(
   return {
     name: nameOf(session, text),
     level: levelOf(session),
-    state: [
-      draining === undefined ? stateText(session, text, formats, now) : drainingText(draining, text, formats),
-      ...(session.broker === '' ? [] : [session.broker]),
-      ...(store === undefined ? [] : [storeName(store)]),
-    ].join(' · '),
+    status: isUnreachable(session) ? text('status.retrying') : statusText(session, text),
+    state: draining === undefined ? stateText(session, text, formats, now) : drainingText(draining, text, formats),
     holds: holdsText(session, text, formats, now),
+    where: [session.broker, store === undefined ? '' : storeName(store)].filter((part) => part !== '').join(' · '),
     marks: marksOf(session, text, formats),
     progress: draining?.share,
   };
@@ -80,10 +83,19 @@ export function levelOf({ status, orphaned, error, paused, messages }: Session):
   return messages > 0 ? 'wait' : 'idle';
 }
 
+/** The last attempt has failed; this one may, too. */
+function isUnreachable({ status, connectionError }: Session): boolean {
+  return status === 'connecting' && connectionError !== undefined;
+}
+
+function statusText({ status, paused }: Session, text: Text): string {
+  return text(`status.${paused && status === 'connected' ? 'paused' : status}`);
+}
+
 /** For example "next attempt in 4 sec". */
 export function stateText(session: Session, text: Text, formats: Formats, now: number): string {
-  const { status, nextAttemptAt, expiresAt, paused, lockedBy } = session;
-  const state = text(`status.${paused && status === 'connected' ? 'paused' : status}`);
+  const { status, nextAttemptAt, expiresAt, lockedBy } = session;
+  const state = statusText(session, text);
   if (status === 'retrying') return text('next-attempt', { state, time: formats.duration(nextAttemptAt - now) });
   if (lockedBy !== undefined) return text('locked-by', { state, host: lockedBy.host, pid: lockedBy.pid });
   if (expiresAt === 0) return state;
@@ -92,8 +104,8 @@ export function stateText(session: Session, text: Text, formats: Formats, now: n
 }
 
 function holdsText(session: Session, text: Text, formats: Formats, now: number): string {
-  const { messages, queued, inflight, messageBytes, oldestEnqueuedAt, usedShare } = session;
-  if (messages === 0) return text('holds.nothing');
+  const { messages, queued, inflight, messageBytes, oldestEnqueuedAt, usedShare, deadLetters } = session;
+  if (messages === 0) return text(hasDeadLetters(deadLetters) ? 'holds.only-dead-letters' : 'holds.nothing');
   return [
     text('holds.queued', { count: formats.count(queued) }),
     inflight > 0 ? text('holds.inflight', { count: formats.count(inflight) }) : '',
@@ -107,14 +119,19 @@ function holdsText(session: Session, text: Text, formats: Formats, now: number):
 
 /** What is out of the ordinary. */
 export function marksOf(session: Session, text: Text, formats: Formats): string[] {
-  const { orphaned, paused, deadLetters, error, status } = session;
-  const count = deadLetters?.count ?? 0;
+  const { orphaned, paused, error, status } = session;
   return [
     error !== undefined && status !== 'locked' ? text('mark.error') : '',
     orphaned ? text('mark.orphaned') : '',
     paused ? text('mark.paused') : '',
-    count > 0 ? text('mark.failed', { count: formats.count(count) }) : '',
+    failedMark(session, text, formats),
   ].filter((mark) => mark !== '');
+}
+
+function failedMark({ deadLetters }: Session, text: Text, formats: Formats): string {
+  if (!hasDeadLetters(deadLetters)) return '';
+  const { count } = deadLetters;
+  return count === undefined ? text('mark.failed-some') : text('mark.failed', { count: formats.count(count) });
 }
 
 /** All that is known of a session besides lists: labels and values. */
@@ -146,8 +163,8 @@ export function factsOf(
     ],
     [
       label('failed'),
-      deadLetters === undefined
-        ? text('unknown')
+      deadLetters.count === undefined
+        ? text('not-counted', { bytes: formats.bytes(deadLetters.bytes) })
         : text('count-and-bytes', { count: formats.count(deadLetters.count), bytes: formats.bytes(deadLetters.bytes) }),
     ],
     [label('expiry'), expiryText(expiryInterval, expiresAt, text, formats, now)],

@@ -30,16 +30,12 @@ export interface Page {
   sessions: Session[];
 }
 
-export interface MessagePreview {
+export interface MessagePreview extends PayloadPreview {
   sequence: number;
   enqueuedAt: number;
   topic: string;
   qos: number;
   retain: boolean;
-  bytes: number;
-  preview: string;
-  isText: boolean;
-  isCut: boolean;
 }
 
 export interface FailedMessage {
@@ -49,7 +45,15 @@ export interface FailedMessage {
   reasonString?: string;
   failedAt: number;
   size: number;
-  message: { topic: string; qos: number };
+  message: { topic: string; qos: number; retain: boolean } & PayloadPreview;
+}
+
+/** The beginning of a payload, in hexadecimal digits when it is no text; `bytes` of all of it. */
+export interface PayloadPreview {
+  bytes: number;
+  preview: string;
+  isText: boolean;
+  isCut: boolean;
 }
 
 export interface FailedPage {

@@ -5,7 +5,7 @@ import type { Page, Session } from './types';
 import { visibleRows } from './visible-rows';
 
 /** Rows beyond those seen that are asked for and drawn: scrolling shows them at once. */
-const AROUND = 10;
+const AROUND = 25;
 
 export interface VirtualListOptions {
   label: string;

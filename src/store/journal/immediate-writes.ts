@@ -9,13 +9,13 @@ const BYTES_MAX = 64 * 1024;
 const IN_A_ROW_MAX = 64;
 /** What copying `BYTES_MAX` into the page cache never takes. */
 const SLOW_MS = 5;
-/** How long the calling thread is spared after a slow write. */
-const SPARED_MS = 60_000;
+/** For how many times as long the calling thread is spared: so slow writes take one percent of its time at most. */
+const SPARED_TIMES = 100;
 
 /**
  * Whether the next write may be made on the calling thread. Where a record counts as soon as it is in the page cache, the
  * way there through a thread of Node's pool takes ten times as long as the copy itself. The kernel stops a writer when too
- * much waits for a slow disk; after the first such stop the writes leave this thread for a minute.
+ * much waits for a slow disk; after each such stop the writes leave this thread for a hundred times as long.
  */
 export class ImmediateWrites {
   readonly #scheduler: Pick<Scheduler, 'now'>;
@@ -39,7 +39,7 @@ export class ImmediateWrites {
     const begin = this.#scheduler.now();
     const count = write();
     const end = this.#scheduler.now();
-    if (end - begin > SLOW_MS) this.#sparedUntil = end + SPARED_MS;
+    if (end - begin > SLOW_MS) this.#sparedUntil = end + SPARED_TIMES * (end - begin);
     return count;
   }
 }

@@ -18,6 +18,8 @@ export type Durability = 'always' | 'interval' | 'os';
 const SYNC_INTERVAL_MS = 1000;
 /** Where records count before a sync, the lock is read this often; a silent holder is displaced after much longer. */
 const VERIFY_INTERVAL_MS = 1000;
+/** How long a record that nobody waits for is held back, so that it shares the write and the sync of one that is. */
+const UNHURRIED_MS = 10;
 /** How long a failing disk is left alone. */
 const RETRY_DELAY_MS = 1000;
 
@@ -69,6 +71,9 @@ export class JournalWriter<R> {
   /** Batches not yet written, the open one last. */
   #queue: Batch<R>[] = [];
   #reported: number;
+  /** The last record that somebody waits for, or that has waited long enough. */
+  #wantedUpTo: number;
+  #cancelUnhurried: (() => void) | undefined;
 
   /** Every record up to here may be reported durable. */
   #committed: number;
@@ -88,6 +93,7 @@ export class JournalWriter<R> {
     this.#nextSequence = options.nextSequence;
     this.#reported = options.nextSequence - 1;
     this.#committed = this.#reported;
+    this.#wantedUpTo = this.#reported;
     this.#holder = new HolderCheck(options.verifyHolder, options.scheduler);
     const tailOptions = {
       ...options,
@@ -109,7 +115,7 @@ export class JournalWriter<R> {
   }
 
   /** See `SessionJournal.append`. @throws TypeError when `sequence` is not the next one. */
-  append(sequence: number, record: R): void {
+  append(sequence: number, record: R, unhurried = false): void {
     if (this.#status !== 'open') {
       if (this.#status === 'lost') return;
       throw closedError();
@@ -128,7 +134,8 @@ export class JournalWriter<R> {
       batch.add(key, codec, record, bodySize);
     }
     this.#nextSequence++;
-    this.#start();
+    if (unhurried && this.#queue.length === 1) this.#startLater();
+    else this.#want(sequence);
   }
 
   /** Resolves when all records up to `sequence` are synced, whatever the durability. Rejects when writing fails. */
@@ -142,7 +149,7 @@ export class JournalWriter<R> {
     }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject });
-      this.#start();
+      this.#want(sequence);
     });
   }
 
@@ -167,6 +174,7 @@ export class JournalWriter<R> {
     this.#tail.forget();
     this.#endPause();
     this.#endInterval();
+    this.#cancelUnhurried?.();
     this.#rejectWaiters(this.#lost ?? closedError());
     await this.#tail.close();
   }
@@ -174,6 +182,19 @@ export class JournalWriter<R> {
   #endPause(): void {
     this.#cancelPause?.();
     this.#cancelPause = undefined;
+  }
+
+  /** Somebody waits for the records up to `sequence`. */
+  #want(sequence: number): void {
+    this.#wantedUpTo = Math.max(this.#wantedUpTo, sequence);
+    this.#start();
+  }
+
+  #startLater(): void {
+    this.#cancelUnhurried ??= this.#options.scheduler.after(UNHURRIED_MS, () => {
+      this.#cancelUnhurried = undefined;
+      this.#want(this.#nextSequence - 1);
+    });
   }
 
   #start(): void {
@@ -189,7 +210,8 @@ export class JournalWriter<R> {
 
   #hasWork(): boolean {
     if (this.#status === 'closed' || this.#status === 'lost' || this.#cancelPause !== undefined) return false;
-    return this.#queue.length > 0 || this.#syncIsDue();
+    const first = this.#queue[0];
+    return (first !== undefined && first.first <= this.#wantedUpTo) || this.#syncIsDue();
   }
 
   #syncIsDue(): boolean {
@@ -338,6 +360,7 @@ export class JournalWriter<R> {
     if (this.#status === 'closing') this.#tail.forget();
     this.#queue = [];
     this.#nextSequence = this.#reported + 1;
+    this.#wantedUpTo = this.#reported;
     if (this.#status === 'open') {
       this.#cancelPause = scheduler.after(RETRY_DELAY_MS, () => {
         this.#cancelPause = undefined;

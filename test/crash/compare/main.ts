@@ -6,7 +6,7 @@
  * each subject. What the others lose fails nothing; a message that this package reported done and lost does.
  */
 import { parseArgs } from 'node:util';
-import { machine } from '../../../bench/machine';
+import { provenance, provenanceLine } from '../../support/provenance';
 import { type CompareResult, runComparison } from './comparison';
 import { BEFORE_KILL_MS, type StreamFigures, sumOf } from './figures';
 import { makeSchedule, type RoundKind } from './schedule';
@@ -42,16 +42,16 @@ async function main(): Promise<number> {
     return 2;
   }
   const nodeRed = versionOf({ title: 'Node-RED' });
-  console.error(`seed ${seed}, ${runs} runs, Node-RED ${nodeRed}; ${machine()}`);
+  console.error(`seed ${seed}, ${runs} runs, Node-RED ${nodeRed}; ${provenanceLine()}`);
   const lines: Line[] = [];
   for (const name of values.subject) {
     const line = await runSubject(name, { runs, seed, rounds });
     if (line === undefined) continue;
     lines.push(line);
-    if (values.json) console.log(JSON.stringify({ ...line, runs, seed, nodeRed, machine: machine() }));
+    if (values.json) console.log(JSON.stringify({ ...line, runs, seed, nodeRed, ...provenance() }));
   }
   if (!values.json && lines.length > 0)
-    console.log(`${table(lines)}\n\nSeed ${seed}, ${runs} runs; Node-RED ${nodeRed}; ${machine()}`);
+    console.log(`${table(lines)}\n\nSeed ${seed}, ${runs} runs; Node-RED ${nodeRed}; ${provenanceLine()}`);
   return lines.some(({ subject, lostThoughDone }) => subjects[subject]?.own && lostThoughDone > 0) ? 1 : 0;
 }
 

@@ -6,7 +6,7 @@
  * Exit codes: 0 all well, 1 an input broke a rule, 2 wrong arguments.
  */
 import { parseArgs } from 'node:util';
-import { machine } from '../../../bench/machine';
+import { provenance, provenanceLine } from '../../support/provenance';
 import { fuzz, type TargetReport } from './runner';
 import { targets } from './targets';
 import { Watchdog } from './watchdog';
@@ -48,12 +48,11 @@ async function main(): Promise<number> {
   const failures = reports.filter(({ failure }) => failure !== undefined).length;
   const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1024);
   if (values.json) {
-    const date = new Date().toISOString().slice(0, 10);
-    console.log(
-      JSON.stringify({ seed, seconds, inputs, failures, peakMegabytes, targets: reports, machine: machine(), date }),
-    );
+    console.log(JSON.stringify({ seed, seconds, inputs, failures, peakMegabytes, targets: reports, ...provenance() }));
   } else {
-    console.log(`seed ${seed}: ${inputs} inputs, ${failures} failures, at most ${peakMegabytes} MB in use`);
+    console.log(
+      `seed ${seed}: ${inputs} inputs, ${failures} failures, at most ${peakMegabytes} MB in use; ${provenanceLine()}`,
+    );
   }
   return failures === 0 ? 0 : 1;
 }
