@@ -65,7 +65,7 @@ export class EffectExecutor {
   execute(effect: Effect): void {
     switch (effect.type) {
       case 'append':
-        this.parts.journal.append(effect.sequence, effect.record, effect.unhurried);
+        this.parts.journal.append(effect.sequence, effect.record);
         return;
       case 'send':
         this.#send(effect.packet);

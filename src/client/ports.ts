@@ -83,10 +83,9 @@ export interface SessionJournal<R> {
   events: JournalEvents<R>;
   /**
    * Takes a record into the next group commit. `sequence` must be the next one.
-   * Never throws for a disk fault; that comes by `events.failed`. `unhurried`: nothing waits for it, so that it may wait
-   * a few milliseconds for a record that is waited for.
+   * Never throws for a disk fault; that comes by `events.failed`.
    */
-  append(sequence: number, record: R, unhurried?: boolean): void;
+  append(sequence: number, record: R): void;
   /**
    * Reads messages of the queue (kinds with the high bit) with a sequence above `after`, in order, as far as they
    * are durable, until `maxBytes` are exceeded (at least one message if there is any). Empty: none (yet).

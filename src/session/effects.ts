@@ -25,8 +25,8 @@ export interface Delivery {
 
 /** What the session wants done, in this order. Executed by the client's loop. */
 export type Effect =
-  /** Append to the journal; `durable` answers. `unhurried`: nothing waits for that, it may go with the next record. */
-  | { type: 'append'; sequence: number; record: SessionRecord; unhurried?: true }
+  /** Append to the journal; `durable` answers. */
+  | { type: 'append'; sequence: number; record: SessionRecord }
   /** Send on the present connection. Everything that must be durable before it is. */
   | { type: 'send'; packet: OutboundPacket }
   /** Read queued messages above `after` from the journal; `loaded` answers. */

@@ -1,5 +1,5 @@
-import { Discards } from './discards';
-import type { DiscardReason, Effect } from './effects';
+import { type DiscardCause, Discards } from './discards';
+import type { Effect } from './effects';
 import { FailedMessages } from './failed-messages';
 import type { Failure } from './failure';
 import { Fifo } from './fifo';
@@ -179,14 +179,11 @@ export class OutboundLedger {
 
   // Out.
 
-  /**
-   * It is not stored any longer. `unhurried`: nothing waits for that to be durable.
-   * @returns the sequence of the record that says so.
-   */
-  complete({ message, previous, size }: OutboundMessage, unhurried = false): number {
+  /** It is not stored any longer. @returns the sequence of the record that says so. */
+  complete(outbound: OutboundMessage): number {
     this.#stored.count -= 1;
-    this.#stored.bytes -= size;
-    return this.log.extendCompleted(message.sequence, previous, size, unhurried);
+    this.#stored.bytes -= outbound.size;
+    return this.log.extendCompleted(outbound.message.sequence, outbound.previous, outbound.size);
   }
 
   /** The broker has taken it (QoS 0: it was sent). */
@@ -219,7 +216,11 @@ export class OutboundLedger {
   /** A message given up is a dead letter now. */
   failedKept(sequence: number): void {
     const kept = this.failed.kept(sequence);
-    if (kept !== undefined) this.#discard(kept.outbound, kept.failure);
+    // That it was given up is durable, too: nothing brings it back.
+    if (kept === undefined) return;
+    this.complete(kept.outbound);
+    this.#watched.delete(sequence);
+    this.#discards.tell(kept.outbound.message, kept.failure);
   }
 
   /**
@@ -251,7 +252,7 @@ export class OutboundLedger {
 
   durable(): void {
     this.mark.durable(this.log.durable);
-    this.#discards.tell(this.log.durable);
+    this.#discards.durable(this.log.durable);
     this.queue.retryLoad();
     this.#purgeUnsent();
     this.#purge.tell(this.log.durable);
@@ -348,9 +349,10 @@ export class OutboundLedger {
     return { count, bytes, watched, record };
   }
 
-  #discard(outbound: OutboundMessage, why: Omit<Failure, 'reason' | 'failedAt'> & { reason: DiscardReason }): void {
-    this.#discards.add(this.complete(outbound), outbound.message, why);
+  #discard(outbound: OutboundMessage, why: DiscardCause): void {
+    const record = this.complete(outbound);
     this.#watched.delete(outbound.message.sequence);
+    this.#discards.add(record, outbound.message, why);
   }
 
   /** Stored messages that have left the queue. */

@@ -347,7 +347,7 @@ export class Outbound {
       this.#ledger.giveUp(outbound, { reason: 'refused', reasonCode, ...words, failedAt: now });
       return;
     }
-    this.#ledger.complete(outbound, true);
+    this.#ledger.complete(outbound);
     this.#ledger.acknowledged(outbound, reasonCode, packet.properties);
   }
 

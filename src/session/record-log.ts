@@ -24,8 +24,6 @@ export class RecordLog {
   /** Every record up to here is durable. */
   durable: number;
   #run: SessionRecord | undefined;
-  /** Whether nothing waits for the present run. */
-  #isUnhurried = false;
 
   constructor(
     lastSequence: number,
@@ -55,17 +53,15 @@ export class RecordLog {
     return this.#begin({ kind: RecordKind.Released, first: sequence, last: sequence });
   }
 
-  /** @param unhurried Nothing waits for the record: a crash that takes it costs a repetition, or a PUBREL, at most. */
-  extendCompleted(sequence: number, previous: number, bytes: number, unhurried: boolean): number {
+  extendCompleted(sequence: number, previous: number, bytes: number): number {
     const run = this.#run;
     if (run?.kind === RecordKind.Completed && run.last === previous) {
-      this.#isUnhurried &&= unhurried;
       run.last = sequence;
       run.count += 1;
       run.bytes += bytes;
       return this.sequence;
     }
-    return this.#begin({ kind: RecordKind.Completed, first: sequence, last: sequence, count: 1, bytes }, unhurried);
+    return this.#begin({ kind: RecordKind.Completed, first: sequence, last: sequence, count: 1, bytes });
   }
 
   extendReceived(identifier: number): number {
@@ -79,9 +75,7 @@ export class RecordLog {
   /** Ends the present run: its record becomes an effect. */
   flush(): void {
     if (this.#run === undefined) return;
-    const effect: Extract<Effect, { type: 'append' }> = { type: 'append', sequence: this.sequence, record: this.#run };
-    if (this.#isUnhurried) effect.unhurried = true;
-    this.effects.push(effect);
+    this.effects.push({ type: 'append', sequence: this.sequence, record: this.#run });
     this.#run = undefined;
   }
 
@@ -108,11 +102,10 @@ export class RecordLog {
     return rejected;
   }
 
-  #begin(record: RangeRecord | Extract<SessionRecord, { identifiers: number[] }>, unhurried = false): number {
+  #begin(record: RangeRecord | Extract<SessionRecord, { identifiers: number[] }>): number {
     this.flush();
     this.sequence += 1;
     this.#run = record;
-    this.#isUnhurried = unhurried;
     return this.sequence;
   }
 

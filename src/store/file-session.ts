@@ -72,8 +72,8 @@ export class FileSession<R> implements SessionJournal<R> {
   }
 
   /** Takes a record into the next group commit; a disk fault comes by `events.failed`. */
-  append(sequence: number, record: R, unhurried?: boolean): void {
-    this.#parts.journal.append(sequence, record, unhurried);
+  append(sequence: number, record: R): void {
+    this.#parts.journal.append(sequence, record);
   }
 
   /** Messages above `after`, in order, as far as they are durable, until `maxBytes` are exceeded; at least one. */

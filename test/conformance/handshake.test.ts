@@ -153,6 +153,7 @@ describe('a broker that is wrong about CONNECT', function () {
     sane.serve(side, { properties });
     await waitFor(() => stage.client.stored.count === 0, { what: 'an empty queue', intervalMs: 1 });
     assert.deepEqual(sane.taken, [...BACKLOG, 'last']);
+    await waitFor(() => discarded.length === 2, { what: 'two messages told as discarded', intervalMs: 1 });
     assert.deepEqual(discarded, ['ERR_MESSAGE_TOO_LARGE', 'ERR_MESSAGE_RETAIN']);
     assert.deepEqual(
       stage.client.subscriptions().map(({ state, refusedWith }) => [state, refusedWith]),

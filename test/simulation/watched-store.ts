@@ -75,12 +75,12 @@ export class WatchedStore implements SessionOpener {
           },
         };
       },
-      append: (sequence, record, unhurried) => {
+      append: (sequence, record) => {
         for (const number of ledger.endedUnsent(record as SessionRecord)) this.watch.leaves(number);
         const passesOver = ledger.appended(sequence, record as SessionRecord);
         if (passesOver) trace.add('reserved identifier passed over');
         if (sequence > MESSAGE_IDENTIFIERS && identifierOf(sequence) === 1) trace.add('identifiers wrapped');
-        journal.append(sequence, record, unhurried);
+        journal.append(sequence, record);
       },
       read: (after, maxBytes) => journal.read(after, maxBytes),
       reader: (after) => journal.reader(after),

@@ -181,7 +181,8 @@ export class FailedFile {
       this.nextId = nextId;
       this.#add(fresh, freshStart);
     } catch (error) {
-      await file.close();
+      // A close that fails, too, must not keep the rest from being done; told is the first error.
+      await file.close().catch(() => undefined);
       // Which of the two files has the name after a power cut is not known.
       if (isInPlace) this.#mustRewrite = true;
       else await ifExists(fileSystem.remove(temporary)).catch(() => undefined);

@@ -159,8 +159,8 @@ export class Journal<R> {
   }
 
   /** See `SessionJournal.append`. @throws TypeError for a wrong sequence, SessionError `ERR_JOURNAL_CLOSED`. */
-  append(sequence: number, record: R, unhurried?: boolean): void {
-    this.#writer.append(sequence, record, unhurried);
+  append(sequence: number, record: R): void {
+    this.#writer.append(sequence, record);
   }
 
   /** See `SessionJournal.read`. What is damaged is skipped and reported by `notice`. */

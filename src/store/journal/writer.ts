@@ -18,8 +18,6 @@ export type Durability = 'always' | 'interval' | 'os';
 const SYNC_INTERVAL_MS = 1000;
 /** Where records count before a sync, the lock is read this often; a silent holder is displaced after much longer. */
 const VERIFY_INTERVAL_MS = 1000;
-/** How long a record that nobody waits for is held back, so that it shares the write and the sync of one that is. */
-const UNHURRIED_MS = 10;
 /** How long a failing disk is left alone. */
 const RETRY_DELAY_MS = 1000;
 
@@ -71,9 +69,6 @@ export class JournalWriter<R> {
   /** Batches not yet written, the open one last. */
   #queue: Batch<R>[] = [];
   #reported: number;
-  /** The last record that somebody waits for, or that has waited long enough. */
-  #wantedUpTo: number;
-  #cancelUnhurried: (() => void) | undefined;
 
   /** Every record up to here may be reported durable. */
   #committed: number;
@@ -93,7 +88,6 @@ export class JournalWriter<R> {
     this.#nextSequence = options.nextSequence;
     this.#reported = options.nextSequence - 1;
     this.#committed = this.#reported;
-    this.#wantedUpTo = this.#reported;
     this.#holder = new HolderCheck(options.verifyHolder, options.scheduler);
     const tailOptions = {
       ...options,
@@ -115,7 +109,7 @@ export class JournalWriter<R> {
   }
 
   /** See `SessionJournal.append`. @throws TypeError when `sequence` is not the next one. */
-  append(sequence: number, record: R, unhurried = false): void {
+  append(sequence: number, record: R): void {
     if (this.#status !== 'open') {
       if (this.#status === 'lost') return;
       throw closedError();
@@ -134,8 +128,7 @@ export class JournalWriter<R> {
       batch.add(key, codec, record, bodySize);
     }
     this.#nextSequence++;
-    if (unhurried && this.#queue.length === 1) this.#startLater();
-    else this.#want(sequence);
+    this.#start();
   }
 
   /** Resolves when all records up to `sequence` are synced, whatever the durability. Rejects when writing fails. */
@@ -149,7 +142,7 @@ export class JournalWriter<R> {
     }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject });
-      this.#want(sequence);
+      this.#start();
     });
   }
 
@@ -174,7 +167,6 @@ export class JournalWriter<R> {
     this.#tail.forget();
     this.#endPause();
     this.#endInterval();
-    this.#cancelUnhurried?.();
     this.#rejectWaiters(this.#lost ?? closedError());
     await this.#tail.close();
   }
@@ -182,19 +174,6 @@ export class JournalWriter<R> {
   #endPause(): void {
     this.#cancelPause?.();
     this.#cancelPause = undefined;
-  }
-
-  /** Somebody waits for the records up to `sequence`. */
-  #want(sequence: number): void {
-    this.#wantedUpTo = Math.max(this.#wantedUpTo, sequence);
-    this.#start();
-  }
-
-  #startLater(): void {
-    this.#cancelUnhurried ??= this.#options.scheduler.after(UNHURRIED_MS, () => {
-      this.#cancelUnhurried = undefined;
-      this.#want(this.#nextSequence - 1);
-    });
   }
 
   #start(): void {
@@ -210,8 +189,7 @@ export class JournalWriter<R> {
 
   #hasWork(): boolean {
     if (this.#status === 'closed' || this.#status === 'lost' || this.#cancelPause !== undefined) return false;
-    const first = this.#queue[0];
-    return (first !== undefined && first.first <= this.#wantedUpTo) || this.#syncIsDue();
+    return this.#queue.length > 0 || this.#syncIsDue();
   }
 
   #syncIsDue(): boolean {
@@ -360,7 +338,6 @@ export class JournalWriter<R> {
     if (this.#status === 'closing') this.#tail.forget();
     this.#queue = [];
     this.#nextSequence = this.#reported + 1;
-    this.#wantedUpTo = this.#reported;
     if (this.#status === 'open') {
       this.#cancelPause = scheduler.after(RETRY_DELAY_MS, () => {
         this.#cancelPause = undefined;
