@@ -17,11 +17,10 @@ import { isSessionDirectoryName, sessionDirectoryName } from './safe-name';
 import { isOccupied } from './session-registry';
 import { removeDeleted, sessionOfDeleted } from './session-removal';
 import { LOCK_FILE_NAME } from './session-summary';
+import { sideBySide } from './side-by-side';
 import { isSnapshotTemporary, newestSnapshotName } from './snapshots';
 import { isProbe, storagePathError } from './storage-path';
 
-/** Files of a session that are looked at at the same time; more would fill Node's thread pool. */
-const WORKERS = 3;
 /** Enough for the header with a client id of usual length. */
 const HEAD_BYTES = 512;
 /** A temporary file as old as this was left behind. */
@@ -97,7 +96,10 @@ export class CleanUp {
       if (sessionOfDeleted(name) !== undefined) await this.#attempt(file, () => this.#completeDeletion(file));
       else if (isUnfinished(name)) await this.#attempt(file, () => this.#removeLeftover(file));
     }
-    await Promise.all(Array.from({ length: WORKERS }, () => this.#work(sessions)));
+    await sideBySide(sessions, async (name) => {
+      const directory = path.join(storagePath, name);
+      await this.#attempt(directory, () => this.#cleanSession(directory));
+    });
     for (const session of this.#host.openSessions()) {
       await this.#attempt(session.directory, async () => {
         this.#deadLettersRemoved(session.directory, await session.tidyDeadLetters());
@@ -108,13 +110,6 @@ export class CleanUp {
       await this.#attempt(quarantine, () => this.#cleanQuarantine(quarantine));
     }
     return this.#result;
-  }
-
-  async #work(names: string[]): Promise<void> {
-    for (let name = names.shift(); name !== undefined; name = names.shift()) {
-      const directory = path.join(this.#host.path, name);
-      await this.#attempt(directory, () => this.#cleanSession(directory));
-    }
   }
 
   /** One thing of many: what goes wrong is noted, and the others follow. */

@@ -55,7 +55,7 @@ export interface RecoveryOptions<R> {
  */
 export async function recoverSession<R>(options: RecoveryOptions<R>): Promise<FileSession<R>> {
   const { fileSystem, scheduler, storagePath, directory, clientId, expiryInterval, lock } = options;
-  const stored = await findStoredFiles(fileSystem, directory, clientId);
+  const stored = await findStoredFiles(fileSystem, directory, { clientId });
   const uid = stored.snapshot ? undefined : await readJournalUid(fileSystem, directory);
   const isNew = stored.snapshotPaths.length === 0 && !(await hasRecords(options, stored, uid));
   const migration = isNew ? await migrate(options, uid) : undefined;

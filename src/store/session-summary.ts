@@ -4,11 +4,12 @@ import type { SessionMetadata, SessionState } from '../session/state';
 import { FAILED_NAME } from './dead-letters/failed-file';
 import { type DeadLetterCount, storedDeadLetters } from './dead-letters/stored-count';
 import type { FileSystem } from './file-system';
-import { ifExists, listWithStatus } from './files';
+import { ifExists } from './files';
 import type { HolderIdentity } from './holder-identity';
 import { readLockFile } from './lock-chain';
 import { isSessionDirectoryName } from './safe-name';
 import { isOccupied } from './session-registry';
+import { sideBySide } from './side-by-side';
 import { findStoredFiles } from './snapshots';
 
 export const LOCK_FILE_NAME = 'lock';
@@ -46,9 +47,10 @@ export async function summarize(fileSystem: FileSystem, directory: string): Prom
 
 async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<SessionSummary | undefined> {
   const summary: SessionSummary = { directory, bytes: 0, deadLetters: { bytes: 0 }, isOpen: isOccupied(directory) };
+  const names = await fileSystem.list(directory);
   let deadLettersCounted: number | undefined;
   try {
-    const stored = await findStoredFiles(fileSystem, directory);
+    const stored = await findStoredFiles(fileSystem, directory, { names });
     if (stored.snapshotPaths.length === 0 && !stored.hasSegments) return undefined;
     if (stored.snapshot) {
       summary.metadata = stored.snapshot.metadata;
@@ -62,25 +64,32 @@ async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<
     summary.error = error;
   }
   let deadLetterFileSize = 0;
-  for (const { name, status } of await listWithStatus(fileSystem, directory)) {
-    summary.bytes += status.size;
-    if (name === FAILED_NAME) deadLetterFileSize = status.size;
+  for (const name of names) {
+    const { size = 0 } = (await ifExists(fileSystem.status(path.join(directory, name)))) ?? {};
+    summary.bytes += size;
+    if (name === FAILED_NAME) deadLetterFileSize = size;
   }
   summary.deadLetters = storedDeadLetters(deadLetterFileSize, deadLettersCounted);
-  const holder = (await readLockFile(fileSystem, path.join(directory, LOCK_FILE_NAME)))?.content;
-  if (holder) summary.holder = holder;
+  if (names.includes(LOCK_FILE_NAME)) {
+    const holder = (await readLockFile(fileSystem, path.join(directory, LOCK_FILE_NAME)))?.content;
+    if (holder) summary.holder = holder;
+  }
   return summary;
 }
 
-/** All sessions in a storage path. Foreign files and directories are passed over. */
+/** All sessions in a storage path, in the order of their directories' names. Foreign files and directories are passed over. */
 export async function summarizeAll(fileSystem: FileSystem, storagePath: string): Promise<SessionSummary[]> {
-  const summaries: SessionSummary[] = [];
-  for (const { name, status } of await listWithStatus(fileSystem, storagePath)) {
-    if (status.kind !== 'directory' || !isSessionDirectoryName(name)) continue;
-    const summary = await summarize(fileSystem, path.join(storagePath, name));
-    if (summary) summaries.push(summary);
-  }
-  return summaries;
+  const directories = (await fileSystem.list(storagePath))
+    .filter(isSessionDirectoryName)
+    .map((name) => path.join(storagePath, name));
+  const summaries = new Map<string, SessionSummary>();
+  await sideBySide(directories, async (directory) => {
+    const status = await ifExists(fileSystem.status(directory));
+    if (status?.kind !== 'directory') return;
+    const summary = await summarize(fileSystem, directory);
+    if (summary) summaries.set(directory, summary);
+  });
+  return directories.flatMap((directory) => summaries.get(directory) ?? []);
 }
 
 function snapshotMissing(directory: string): SessionError {

@@ -42,7 +42,7 @@ export class SessionUpkeep {
     hasExpired: (metadata: SessionMetadata) => boolean,
   ): Promise<ExpiredSession | undefined> {
     const { directory, lock } = held;
-    const { snapshot, hasDeadLetters } = await findStoredFiles(this.#fileSystem, directory, clientId);
+    const { snapshot, hasDeadLetters } = await findStoredFiles(this.#fileSystem, directory, { clientId });
     if (snapshot === undefined || !hasExpired(snapshot.metadata)) {
       await lock.release();
       return undefined;
@@ -60,7 +60,7 @@ export class SessionUpkeep {
     keepFailedDays: number,
     notice: (notice: JournalNotice) => void,
   ): Promise<number> {
-    const { snapshot } = await findStoredFiles(this.#fileSystem, directory, clientId);
+    const { snapshot } = await findStoredFiles(this.#fileSystem, directory, { clientId });
     const count =
       snapshot === undefined
         ? 0

@@ -35,22 +35,23 @@ export function snapshotPath(directory: string, epoch: number): string {
  * Finds the newest valid snapshot of a session: highest epoch first, so that a crash during a take-over leaves either
  * the old or the new one in force.
  * @param clientId When given, a snapshot of another session counts as damaged.
+ * @param names What is in `directory`, if that is known already.
  * @throws SessionError `ERR_SESSION_VERSION` when the newest was written by a newer version; errors of the file system
  * (a file that cannot be read is not a damaged one).
  */
 export async function findStoredFiles(
   fileSystem: FileSystem,
   directory: string,
-  clientId?: string,
+  { clientId, names }: { clientId?: string | undefined; names?: readonly string[] } = {},
 ): Promise<StoredFiles> {
-  const names = await fileSystem.list(directory);
-  const snapshots = names
+  const present = names ?? (await fileSystem.list(directory));
+  const snapshots = present
     .flatMap((name) => {
       const epoch = SNAPSHOT_NAME.exec(name)?.[1];
       return epoch === undefined ? [] : [{ path: path.join(directory, name), epoch: Number(epoch) }];
     })
     .sort((a, b) => b.epoch - a.epoch);
-  const segments = names.flatMap((name) => parseSegmentName(name) ?? []);
+  const segments = present.flatMap((name) => parseSegmentName(name) ?? []);
 
   const found: StoredFiles = {
     snapshot: undefined,
@@ -58,8 +59,8 @@ export async function findStoredFiles(
     snapshotPaths: snapshots.map((file) => file.path),
     hasSegments: segments.length > 0,
     epoch: Math.max(0, ...snapshots.map((file) => file.epoch), ...segments.map((segment) => segment.epoch)),
-    hasDeadLetters: names.some((name) => name === FAILED_NAME || isFailedTemporary(name)),
-    temporaryPaths: names
+    hasDeadLetters: present.some((name) => name === FAILED_NAME || isFailedTemporary(name)),
+    temporaryPaths: present
       .filter((name) => isSnapshotTemporary(name) || isFailedTemporary(name))
       .map((name) => path.join(directory, name)),
   };

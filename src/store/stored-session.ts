@@ -122,7 +122,7 @@ export async function readStoredSession<R>(
   clientId: string | undefined,
   codec: RecordCodec<R>,
 ): Promise<StoredSession<R> | undefined> {
-  const files = await findStoredFiles(fileSystem, directory, clientId);
+  const files = await findStoredFiles(fileSystem, directory, { clientId });
   if (files.snapshotPaths.length === 0 && !files.hasSegments) return undefined;
   const uid = files.snapshot ? undefined : await readJournalUid(fileSystem, directory);
   const snapshot = files.snapshot ?? newSnapshot(clientId ?? '', 0, uid);

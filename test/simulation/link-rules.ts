@@ -98,7 +98,9 @@ export class LinkRules {
       if (rule === 'pubrel-without-pubrec' && this.#isGivenUp(identifier)) continue;
       // The message that had the identifier is over, which the checker may still doubt after the end of a connection.
       if (this.#isClearing && (rule === 'pubrel-order' || rule === 'resend-order')) continue;
-      if (rule === 'resend-incomplete' && missing().every((identifier) => this.#isGivenUp(identifier))) continue;
+      // A PUBREL that clears the identifier of a message that is over may wait.
+      const needNotCome = (identifier: number) => this.#isGivenUp(identifier) || this.#isOver(identifier);
+      if (rule === 'resend-incomplete' && missing().every(needNotCome)) continue;
       this.violation(`MQTT-${statement}: ${message}`);
     }
   }

@@ -39,8 +39,7 @@ describe('stored sessions', () => {
     const other = await openSessionStore({ path: directory() });
     await (await other.open('plant', textCodec, undefined)).close();
     let beforeOpen: (() => Promise<unknown>) | undefined;
-    let beforeSecondList: (() => Promise<unknown>) | undefined;
-    let lists = 0;
+    let afterNextList: (() => Promise<unknown>) | undefined;
     const store = await openSessionStore({
       path: directory(),
       fileSystem: {
@@ -52,8 +51,11 @@ describe('stored sessions', () => {
           return nodeFileSystem.open(file, access);
         },
         list: async (name) => {
-          if (name !== directory() && ++lists === 2) await beforeSecondList?.();
-          return nodeFileSystem.list(name);
+          const names = await nodeFileSystem.list(name);
+          const work = name === directory() ? undefined : afterNextList;
+          if (work !== undefined) afterNextList = undefined;
+          await work?.();
+          return names;
         },
       },
     });
@@ -62,8 +64,9 @@ describe('stored sessions', () => {
     assert.equal(await store.exists('plant'), true);
     beforeOpen = open;
     assert.equal((await store.list()).length, 1);
-    lists = 0;
-    beforeSecondList = () => other.delete('plant');
+    afterNextList = open;
+    assert.equal((await store.list())[0]?.metadata?.clientId, 'plant');
+    afterNextList = () => other.delete('plant');
     assert.deepEqual(await store.list(), []);
     assert.equal(await store.exists('plant'), false);
   });
