@@ -15,6 +15,9 @@ const BLOCK_BYTES = 64 * 1024;
 /** MQTT's limit of the remaining length (2.2.3 (3.1.1), 2.1.4 (5.0)). */
 const REMAINING_LENGTH_MAX = 268_435_455;
 
+// It would keep 65,536 buffers, 7 MiB, to write a number faster into the few packets that are left to it.
+writeToStream.cacheNumbers = false;
+
 const ACKNOWLEDGEMENT_HEADERS = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const;
 
 /**

@@ -4,6 +4,12 @@ import { RuleChecker } from '../support/rules';
 import type { Ledger } from './ledger';
 import { messageNumber } from './message-number';
 
+/**
+ * What the checker takes the PUBREL for that clears an identifier: the re-send of one. It counts those that may wait as
+ * sent, when the first new PUBLISH went out.
+ */
+const CLEARING_RULES: ReadonlySet<string> = new Set(['pubrel-order', 'resend-order', 'resend-on-live-connection']);
+
 /** Judges every packet between the client and one broker: by MQTT's rules, and by what must be durable before it. */
 export class LinkRules {
   readonly #checker = new RuleChecker({ maxDeliveries: 0, maxNotes: 50 });
@@ -97,7 +103,7 @@ export class LinkRules {
       // A message that was stored before its identifier became reserved by one given up: the broker must let go of it.
       if (rule === 'pubrel-without-pubrec' && this.#isGivenUp(identifier)) continue;
       // The message that had the identifier is over, which the checker may still doubt after the end of a connection.
-      if (this.#isClearing && (rule === 'pubrel-order' || rule === 'resend-order')) continue;
+      if (this.#isClearing && CLEARING_RULES.has(rule)) continue;
       // A PUBREL that clears the identifier of a message that is over may wait.
       const needNotCome = (identifier: number) => this.#isGivenUp(identifier) || this.#isOver(identifier);
       if (rule === 'resend-incomplete' && missing().every(needNotCome)) continue;

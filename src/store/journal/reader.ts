@@ -92,23 +92,16 @@ export class JournalReader<R> {
         passed = sequence;
         if (!isMessage) continue;
         const { size } = scanner;
-        const record = await this.#decode(cursor);
-        if (record === undefined) continue;
-        messages.push({ sequence, record, size });
-        bytesLeft -= size;
+        try {
+          messages.push({ sequence, record: this.#options.codec.read(scanner.kind, scanner.copyBody()), size });
+          bytesLeft -= size;
+        } catch (error) {
+          if (errorCode(error) !== 'ERR_RECORD_INVALID') throw error;
+          await this.#options.damaged(cursor.segment, sequence, sequence, String(error));
+        }
       }
     }
     return messages;
-  }
-
-  async #decode({ segment, scanner }: Cursor): Promise<R | undefined> {
-    try {
-      return this.#options.codec.read(scanner.kind, scanner.copyBody());
-    } catch (error) {
-      if (errorCode(error) !== 'ERR_RECORD_INVALID') throw error;
-      await this.#options.damaged(segment, scanner.sequence, scanner.sequence, String(error));
-      return undefined;
-    }
   }
 
   /** The cursor before the first record above `passed`; or, when there is nothing to read, what counts as passed. */
