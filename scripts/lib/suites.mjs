@@ -9,7 +9,7 @@
 //   programs        system programs, handed over as MOSQUITTO and CHROMIUM
 //   timeoutSeconds  for one run; after it everything that the run started is killed
 export const suites = [
-  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 2, timeoutSeconds: 480 },
+  { name: 'unit', tests: 'rest', nodes: ['current', '20.15.0', '22', '24'], atOnce: 4, timeoutSeconds: 600 },
   { name: 'cli', tests: ['cli'], timeoutSeconds: 180, besideNext: true },
   {
     name: 'soak',
