@@ -14,7 +14,10 @@ export interface SessionClientOptions {
    * asked for the same, if `connection.properties` says nothing else.
    */
   expiryInterval?: number;
-  /** At most this many unacknowledged PUBLISH (fewer if the broker says so). Default 100. */
+  /**
+   * At most this many unacknowledged PUBLISH (fewer if the broker says so), and ten times as many handshakes of received
+   * QoS 2 messages. Default 100.
+   */
   maxInflight?: number;
   /**
    * How many PUBLISH with QoS 1 and 2 an MQTT 3.1 or 3.1.1 broker takes before it has acknowledged the first; such a
@@ -57,6 +60,8 @@ export interface ClientEnvironment {
 }
 
 const DEFAULT_MAX_INFLIGHT = 100;
+/** With the default as many as an MQTT 5 broker sends by `INBOUND_RECEIVE_MAXIMUM`; 3.1.1 has no such limit. */
+const HANDSHAKES_PER_INFLIGHT = 10;
 const DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
 /** Of `maxBytes`, on top of it. */
 const DEAD_LETTER_SHARE = 0.1;
@@ -76,6 +81,7 @@ export function sessionOptions(options: SessionClientOptions): SessionOptions {
     keepFailed: options.keepFailed ?? true,
     maxSendRate: options.maxSendRate ?? 0,
     receiveMaximum: INBOUND_RECEIVE_MAXIMUM,
+    handshakesMax: HANDSHAKES_PER_INFLIGHT * (options.maxInflight ?? DEFAULT_MAX_INFLIGHT),
   };
 }
 

@@ -1,7 +1,9 @@
 import type { Delivery, Effect } from './effects';
 import { Fifo } from './fifo';
+import { InboundAnswers } from './inbound-answers';
 import { InboundRoom, type Occupant } from './inbound-room';
 import type { Message } from './message';
+import type { SessionOptions } from './options';
 import type { AcknowledgementPacket, ConnectionLimits, PublishPacket } from './packets';
 import type { RecordLog } from './record-log';
 
@@ -43,18 +45,19 @@ export class Inbound {
   // Valid for the connection.
   #limits: ConnectionLimits | undefined;
   readonly #order = new Fifo<InboundMessage>();
-  readonly #waiting = new Fifo<{ packet: AcknowledgementPacket; barrier: number }>();
+  readonly #answers: InboundAnswers;
   /** The end of this connection was asked for, so that the broker sends what was left with it. */
   #askedForMore = false;
 
   constructor(
     received: Set<number>,
-    receiveMaximum: number,
+    { receiveMaximum, handshakesMax }: Pick<SessionOptions, 'receiveMaximum' | 'handshakesMax'>,
     private readonly log: RecordLog,
     private readonly effects: Effect[],
   ) {
     this.#received = received;
     this.#room = new InboundRoom(receiveMaximum);
+    this.#answers = new InboundAnswers(handshakesMax, log, effects);
   }
 
   get received(): number[] {
@@ -75,7 +78,7 @@ export class Inbound {
   disconnected(): void {
     this.#limits = undefined;
     this.#order.clear();
-    this.#waiting.clear();
+    this.#answers.clear();
     for (const message of this.#open.values()) message.onConnection = false;
   }
 
@@ -167,10 +170,10 @@ export class Inbound {
     const identifier = packet.messageId;
     const pubcomp: AcknowledgementPacket = { cmd: 'pubcomp', messageId: identifier };
     if (this.#received.delete(identifier)) {
-      this.#waiting.push({ packet: pubcomp, barrier: this.log.extendReceivedRemoved(identifier) });
+      this.#answers.pubcomp(pubcomp, this.log.extendReceivedRemoved(identifier));
     } else {
       if (this.#limits?.protocolVersion === 5) pubcomp.reasonCode = 0x92;
-      this.#waiting.push({ packet: pubcomp, barrier: this.log.sequence });
+      this.#answers.pubcomp(pubcomp, this.log.sequence);
     }
     this.#sendDurable();
   }
@@ -182,12 +185,12 @@ export class Inbound {
 
   /** Records above the durable one were appended again, up to `appended`. */
   storeFailed(appended: number): void {
-    for (const waiting of this.#waiting) if (waiting.barrier > this.log.durable) waiting.barrier = appended;
+    this.#answers.storeFailed(appended);
   }
 
   /** A broker that repeats itself must not fill the memory while a flow or the disk holds the answers back. */
   #isFlooded(): boolean {
-    if (this.#order.length + this.#waiting.length < DUE_MAX) return false;
+    if (this.#order.length + this.#answers.length < DUE_MAX) return false;
     this.#violated('repeated itself more often than there are packet identifiers');
     return true;
   }
@@ -255,8 +258,7 @@ export class Inbound {
         this.#forget(head);
         this.effects.push({ type: 'send', packet: { cmd: 'puback', messageId: head.identifier } });
       } else {
-        const barrier = this.#store(head);
-        this.#waiting.push({ packet: { cmd: 'pubrec', messageId: head.identifier }, barrier });
+        this.#answers.pubrec(head.identifier, this.#store(head));
       }
     }
     this.#sendDurable();
@@ -294,10 +296,6 @@ export class Inbound {
   }
 
   #sendDurable(): void {
-    for (let head = this.#waiting.peek(); head !== undefined; head = this.#waiting.peek()) {
-      if (head.barrier > this.log.durable) return;
-      this.#waiting.shift();
-      if (this.#limits !== undefined) this.effects.push({ type: 'send', packet: head.packet });
-    }
+    if (this.#limits !== undefined) this.#answers.send();
   }
 }

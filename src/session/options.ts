@@ -14,4 +14,6 @@ export interface SessionOptions {
   maxSendRate: number;
   /** What we announce to an MQTT 5 broker. */
   receiveMaximum: number;
+  /** Received QoS 2 messages for which PUBREC went out and PUBCOMP did not; further PUBREC wait. */
+  handshakesMax: number;
 }

@@ -61,7 +61,7 @@ export class Session {
     this.#recovery = recovery;
     this.#log = new RecordLog(recovery.sequence, this.#effects);
     this.#outbound = new Outbound(recovery.outbound(), options, this.#log, this.#effects, now);
-    this.#inbound = new Inbound(recovery.received, options.receiveMaximum, this.#log, this.#effects);
+    this.#inbound = new Inbound(recovery.received, options, this.#log, this.#effects);
     const inUse = (identifier: number) => this.#outbound.usesIdentifier(identifier);
     this.#subscriptions = new Subscriptions(recovery.subscriptions, this.#log, this.#effects, inUse);
     this.#direct = new DirectPublish(this.#effects, this.#outbound);

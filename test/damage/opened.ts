@@ -31,7 +31,7 @@ export interface Opened {
 }
 
 const OPTIONS = { maxInflight: 10, maxBytes: 2 ** 26, whenFull: 'reject', onSessionLost: 'republish' } as const;
-const MORE_OPTIONS = { keepFailed: true, maxSendRate: 0, receiveMaximum: 20 } as const;
+const MORE_OPTIONS = { keepFailed: true, maxSendRate: 0, receiveMaximum: 20, handshakesMax: 20 } as const;
 const READ_BYTES = 1024 * 1024;
 
 /** Opens the session, reads all of it and closes it. */

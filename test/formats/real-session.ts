@@ -104,6 +104,7 @@ export class RealSession {
       keepFailed: true,
       maxSendRate: 0,
       receiveMaximum: 20,
+      handshakesMax: 20,
     } as const;
     opened = new RealSession(store, journal, new Session(recovery, options, NOW), recovery.sequence);
     return opened;

@@ -266,7 +266,7 @@ describe('session files of the original implementation', () => {
     const options = { maxInflight: 100, maxBytes: 1e9, whenFull: 'reject', onSessionLost: 'republish' } as const;
     const session = new Session(
       new Recovery(state, []),
-      { ...options, receiveMaximum: 100, keepFailed: true, maxSendRate: 0 },
+      { ...options, receiveMaximum: 100, handshakesMax: 20, keepFailed: true, maxSendRate: 0 },
       0,
     );
     session.connected(

@@ -30,6 +30,7 @@ const OPTIONS: SessionOptions = {
   keepFailed: true,
   maxSendRate: 0,
   receiveMaximum: 100,
+  handshakesMax: 20,
 };
 
 describe('the count of stored messages', () => {

@@ -24,6 +24,7 @@ const defaultOptions: SessionOptions = {
   keepFailed: true,
   maxSendRate: 0,
   receiveMaximum: 20,
+  handshakesMax: 1_000,
 };
 
 /** CONNACK of an MQTT 3.1.1 broker. */

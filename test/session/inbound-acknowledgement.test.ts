@@ -41,6 +41,36 @@ describe('session: inbound acknowledgement', () => {
     assert.deepEqual(harness.sent(), ['PUBREC 1', 'PUBREC 2']);
   });
 
+  it('has a bounded number of handshakes under way: the next PUBREC goes out when one ends', () => {
+    const harness = new Harness({ handshakesMax: 2 });
+    harness.connect();
+    harness.receive(inbound(2, 1), inbound(2, 2), inbound(2, 3), inbound(1, 4), inbound(2, 5));
+    for (const delivery of [0, 1, 2, 3, 4]) harness.handled(delivery);
+    assert.deepEqual(harness.sent(), ['PUBREC 1', 'PUBREC 2', 'PUBACK 4']);
+    harness.receive(pubrel(2));
+    assert.deepEqual(harness.sent(), ['PUBCOMP 2', 'PUBREC 3']);
+    // One that is not under way, from before this connection, makes no room.
+    harness.receive(pubrel(9));
+    assert.deepEqual(harness.sent(), ['PUBCOMP 9']);
+    harness.receive(pubrel(1), pubrel(3));
+    assert.deepEqual(harness.sent(), ['PUBCOMP 1', 'PUBCOMP 3', 'PUBREC 5']);
+  });
+
+  it('begins to count anew with a connection', () => {
+    const harness = new Harness({ handshakesMax: 1 });
+    harness.connect();
+    harness.receive(inbound(2, 1), inbound(2, 2));
+    for (const delivery of [0, 1]) harness.handled(delivery);
+    assert.deepEqual(harness.sent(), ['PUBREC 1']);
+    harness.disconnect();
+    harness.connect(limits({ sessionPresent: true }));
+    harness.takePackets();
+    harness.receive(inbound(2, 1, 'x', true), inbound(2, 2, 'x', true));
+    assert.deepEqual([harness.sent(), harness.deliveries.length], [['PUBREC 1'], 2]);
+    harness.receive(pubrel(1));
+    assert.deepEqual(harness.sent(), ['PUBCOMP 1', 'PUBREC 2']);
+  });
+
   it('sends PUBCOMP after the removal of the identifier is durable (crash reading of MQTT-4.3.3-2 (3.1.1))', () => {
     const harness = new Harness();
     harness.connect();

@@ -27,7 +27,7 @@ describe('session: records that counted as durable are gone with the machine', (
   function recovered(): Session {
     return new Session(
       new Recovery(structuredClone(state), []),
-      { ...options, receiveMaximum: 10, keepFailed: true, maxSendRate: 0 },
+      { ...options, receiveMaximum: 10, handshakesMax: 20, keepFailed: true, maxSendRate: 0 },
       0,
     );
   }

@@ -117,7 +117,7 @@ const mcps2: TargetDefinition = {
   async open() {
     const { snapshots } = await storageSamples();
     const options = { maxInflight: 10, maxBytes: 2 ** 26, whenFull: 'reject', onSessionLost: 'republish' } as const;
-    const others = { keepFailed: true, maxSendRate: 0, receiveMaximum: 20 } as const;
+    const others = { keepFailed: true, maxSendRate: 0, receiveMaximum: 20, handshakesMax: 20 } as const;
     return {
       feed(random) {
         const bytes = repaired(random, mutateBytes(random, random.pick(snapshots), snapshots), repairSnapshot);
