@@ -1,4 +1,4 @@
-// npm run fuzz -- --seconds N --seed S [--target X] [--input I] [--json]
+// npm run fuzz -- --seconds N --inputs N --seed S [--target X] [--input I] [--json]
 //
 // Mutated inputs for every parser.
 import './lib/require-node.mjs';

@@ -23,16 +23,26 @@ export const sessions: Benchmark = async ({ quick }) => {
     }
     const listed = await timed(() => store.list());
     const described = await timed(() => store.inspect(`bench-${count - 1}`));
+    const cleaned = await timed(() => store.cleanUp());
     await store.close();
     if (listed.result.length !== count) throw new Error(`${listed.result.length} of ${count} sessions are listed`);
+    const { sessions: expired, failed } = cleaned.result;
+    if (expired.length + failed.length > 0)
+      throw new Error(`clean-up removed ${expired.length}, ${failed.length} failed`);
     return {
       benchmark: 'sessions',
       what: `${count} stored sessions`,
-      figures: { count, listMs: rounded(listed.ms), inspectMs: rounded(described.ms) },
+      figures: {
+        count,
+        listMs: rounded(listed.ms),
+        inspectMs: rounded(described.ms),
+        cleanUpMs: rounded(cleaned.ms),
+      },
       table: {},
       targets: [
         { what: 'ms to list', value: rounded(listed.ms), atMost: 2_000 },
         { what: 'ms to inspect', value: rounded(described.ms), atMost: 2_000 },
+        { what: 'ms to clean up', value: rounded(cleaned.ms), atMost: 2_000 },
       ],
     };
   });

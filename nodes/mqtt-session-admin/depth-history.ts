@@ -2,8 +2,8 @@
 export interface Trend {
   /** The largest number in each `BUCKET_MS`, oldest first; the last one is now. Fewer while it is not known for longer. */
   depths: number[];
-  /** The largest number since there was none. */
-  peak: number;
+  /** Of a queue that becomes shorter: how many it held when that began, and all that came since. Else what it holds. */
+  begunWith: number;
   /** How many fewer each second, of late; 0: they do not become fewer. */
   fallingPerSecond: number;
 }
@@ -22,10 +22,10 @@ interface Sample {
 export class DepthHistory {
   #buckets: Sample[] = [];
   #recent: Sample[] = [];
-  #peak = 0;
+  #begunWith = 0;
+  #last = 0;
 
   record(at: number, depth: number): void {
-    this.#peak = depth === 0 ? 0 : Math.max(this.#peak, depth);
     const bucketAt = at - (at % BUCKET_MS);
     const last = this.#buckets.at(-1);
     if (last?.at === bucketAt) last.depth = Math.max(last.depth, depth);
@@ -33,6 +33,8 @@ export class DepthHistory {
     this.#recent.push({ at, depth });
     // The one from just before the span stays: what has happened since is what counts.
     while (this.#recent.length > 2 && (this.#recent[1]?.at ?? at) <= at - RATE_MS) this.#recent.shift();
+    this.#begunWith = this.#begunWithNow(depth);
+    this.#last = depth;
     const oldest = bucketAt - BUCKET_MS * (BUCKETS - 1);
     while ((this.#buckets[0]?.at ?? oldest) < oldest) this.#buckets.shift();
   }
@@ -43,8 +45,16 @@ export class DepthHistory {
     const fallen = first === undefined || at <= first.at ? 0 : ((first.depth - depth) * 1000) / (at - first.at);
     return {
       depths: [...depths, depth],
-      peak: Math.max(this.#peak, depth),
+      begunWith: this.#begunWithNow(depth),
       fallingPerSecond: Math.max(0, Math.round(fallen * 10) / 10),
     };
+  }
+
+  /** What comes while it becomes shorter moves its beginning: nothing that was sent becomes unsent by it. */
+  #begunWithNow(depth: number): number {
+    const first = this.#recent[0];
+    if (depth === 0) return 0;
+    if (first !== undefined && depth < first.depth) return this.#begunWith + Math.max(0, depth - this.#last);
+    return Math.max(depth, ...this.#recent.map((sample) => sample.depth));
   }
 }

@@ -1,5 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { NodeAPI } from 'node-red';
+import { previewCleanUp } from '../../src/admin/clean-up';
 import type { AdminContext } from '../../src/admin/context';
 import { listDeadLetters } from '../../src/admin/dead-letters';
 import { firstQueuedMessages } from '../../src/admin/queued-messages';
@@ -145,6 +146,11 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
       return perform(parameter(request, 'action'), STORE_ACTIONS, known);
     }),
   );
+  app.get(
+    `${STORE}/cleanup`,
+    mayWrite,
+    ofStore((_request, context) => previewCleanUp(context)),
+  );
   app.post(
     `${STORE}/import`,
     mayWrite,
@@ -155,7 +161,11 @@ export function registerAdminEndpoints(RED: NodeAPI): void {
   app.get(
     SESSION,
     mayRead,
-    ofSession(({ context, clientId }) => describeSession(context, clientId)),
+    ofSession(async ({ context, clientId }) => {
+      const info = await describeSession(context, clientId);
+      directory.described(context.store.path, info);
+      return info;
+    }),
   );
   app.get(
     `${SESSION}/stats`,

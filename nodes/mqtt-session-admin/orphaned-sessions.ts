@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
+import type { AdminContext } from '../../src/admin/context';
 import type { SessionInfo } from '../../src/admin/session-info';
-import { listSessions } from '../../src/admin/sessions';
+import { describeSession, listSessions } from '../../src/admin/sessions';
 import type { Translate } from '../shared/texts';
 import { type KnownStore, knownStores, withStore } from './known-stores';
 
@@ -13,15 +14,26 @@ export function warnOfOrphanedSessions(RED: NodeAPI, translate: Translate): void
     for (const store of knownStores(RED)) {
       const node = RED.nodes.getNode(store.id) as Node | null | undefined;
       const warn = (text: string) => (node ? node.warn(text) : RED.log.warn(text));
-      withStore(store, listSessions)
-        .then((sessions) => {
-          const orphaned = sessions.filter((session) => session.orphaned && session.messages > 0);
+      withStore(store, orphanedSessions)
+        .then((orphaned) => {
           if (orphaned.length > 0) warn(translate('warnings.orphaned', textValues(store, orphaned)));
         })
         // A store that cannot be used is reported by the nodes that need it.
         .catch((error: Error) => (node ?? RED.log).debug(error.message));
     }
   });
+}
+
+/** Those with messages. What a list does not know of one that was not closed in order is counted. */
+async function orphanedSessions(context: AdminContext): Promise<SessionInfo[]> {
+  const orphaned: SessionInfo[] = [];
+  for (const listed of await listSessions(context)) {
+    if (!listed.orphaned) continue;
+    const isKnown = listed.asOf === 'now' || listed.clientId === '';
+    const session = isKnown ? listed : await describeSession(context, listed.clientId);
+    if (session.messages > 0) orphaned.push(session);
+  }
+  return orphaned;
 }
 
 function textValues({ settings }: KnownStore, orphaned: readonly SessionInfo[]): Record<string, unknown> {

@@ -4,7 +4,7 @@ import type { SessionOverview } from '../../src/admin/session-info';
 /** A session in the list of all stores. */
 export type ListedSession = SessionOverview & { store: string };
 
-export const STATE_FILTERS = ['all', 'messages', 'trouble', 'orphaned', 'failed', 'expired'] as const;
+export const STATE_FILTERS = ['all', 'messages', 'trouble', 'orphaned', 'failed', 'expired', 'unused'] as const;
 export type StateFilter = (typeof STATE_FILTERS)[number];
 
 /** By what the list can be sorted, and the value that says it; texts rise, numbers fall. */
@@ -47,6 +47,8 @@ export interface OverviewPage {
   matching: number;
   messages: number;
   messageBytes: number;
+  /** Those that match whose numbers are as of a snapshot: they may hold more. */
+  uncounted: number;
   /** How many of all sessions each filter would show. */
   counts: Record<StateFilter, number>;
   offset: number;
@@ -60,12 +62,14 @@ export function overviewPage(sessions: readonly ListedSession[], query: Overview
   const text = query.text.toLowerCase();
   let messages = 0;
   let messageBytes = 0;
+  let uncounted = 0;
   for (const session of sessions) {
     for (const state of STATE_FILTERS) if (isIn(session, state, now)) counts[state] += 1;
     if (!isMeant(session, query) || !isIn(session, query.state, now) || !hasText(session, text)) continue;
     matching.push(session);
     messages += session.messages;
     messageBytes += session.messageBytes;
+    if (!isCounted(session)) uncounted += 1;
   }
   matching.sort(order(query));
   const offset = Math.max(0, Math.min(query.offset, matching.length - query.limit));
@@ -75,6 +79,7 @@ export function overviewPage(sessions: readonly ListedSession[], query: Overview
     matching: matching.length,
     messages,
     messageBytes,
+    uncounted,
     counts,
     offset,
     sessions: matching.slice(offset, offset + query.limit),
@@ -82,21 +87,28 @@ export function overviewPage(sessions: readonly ListedSession[], query: Overview
 }
 
 function isIn(session: ListedSession, state: StateFilter, now: number): boolean {
-  const { messages, orphaned, deadLetters, error, paused, expiresAt } = session;
+  const { orphaned, deadLetters, error, paused, expiresAt } = session;
+  const mayHoldMessages = session.messages > 0 || !isCounted(session);
   switch (state) {
     case 'all':
       return true;
     case 'messages':
-      return messages > 0;
+      return mayHoldMessages;
     case 'trouble':
-      return orphaned || error !== undefined || isUnreachable(session) || (messages > 0 && paused);
+      return orphaned || error !== undefined || isUnreachable(session) || (mayHoldMessages && paused);
     case 'orphaned':
       return orphaned;
     case 'failed':
       return hasDeadLetters(deadLetters);
+    case 'unused':
+      return session.status === 'stored' && error === undefined;
     case 'expired':
       return expiresAt > 0 && expiresAt <= now;
   }
+}
+
+function isCounted({ asOf }: ListedSession): boolean {
+  return asOf === 'now';
 }
 
 /** Also during the next attempt, until that has succeeded. */

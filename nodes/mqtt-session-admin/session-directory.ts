@@ -45,6 +45,8 @@ export class SessionDirectory {
   /** By storage path. */
   readonly #lists = new Map<string, StoreList>();
   readonly #listing = new Map<string, Promise<StoreList>>();
+  /** Sessions that were counted, by storage path and key, for lists that say less. */
+  readonly #counted = new Map<string, SessionInfo>();
   readonly #histories = new WeakMap<LiveSession, DepthHistory>();
 
   constructor(private readonly RED: NodeAPI) {
@@ -55,6 +57,11 @@ export class SessionDirectory {
   changed(): void {
     this.#lists.clear();
     this.#listing.clear();
+  }
+
+  /** A session was described, which counts what a list does not: lists know it until the session's files change. */
+  described(path: string, info: SessionInfo): void {
+    if (info.status === 'stored' && info.asOf === 'now') this.#counted.set(countedKey(path, info), info);
   }
 
   /** One page of all sessions, those in use with the trend of their messages. */
@@ -97,7 +104,7 @@ export class SessionDirectory {
       if (used !== undefined) return infoOfUsed(session, used, maxBytes);
       // It was in use when the list was made.
       list.isOld ||= session.open || session.status === 'opening';
-      return session;
+      return this.#best(path, session);
     });
     list.isOld ||= live.size > 0;
     return present;
@@ -136,6 +143,18 @@ export class SessionDirectory {
     return listing;
   }
 
+  /** What is known of a session that nobody uses: as it is in a list, or as it was counted. */
+  #best(path: string, session: SessionInfo): SessionInfo {
+    const counted = this.#counted.get(countedKey(path, session));
+    if (counted === undefined) return session;
+    const { status, lastAccessAt, fileBytes } = counted;
+    if (status === session.status && lastAccessAt === session.lastAccessAt && fileBytes === session.fileBytes) {
+      return { ...counted, orphaned: session.orphaned && counted.orphaned };
+    }
+    this.#counted.delete(countedKey(path, session));
+    return session;
+  }
+
   #sample(): void {
     const now = performance.now();
     for (const { settings } of knownStores(this.RED)) {
@@ -146,4 +165,8 @@ export class SessionDirectory {
       }
     }
   }
+}
+
+function countedKey(path: string, { key }: SessionInfo): string {
+  return `${path}\n${key}`;
 }

@@ -1,14 +1,7 @@
-import * as path from 'node:path';
 import type { Message, QueuedMessage } from '../session/message';
-import { recordCodec } from '../session/record-codec';
-import { requireNotInUse } from '../store/in-use';
-import { nodeFileSystem } from '../store/node-file-system';
-import { sessionDirectoryName } from '../store/safe-name';
-import { readStoredSession } from '../store/stored-session';
 import type { AdminContext } from './context';
 import { openClient } from './open-session';
-import { queuedMessages, recoverMessages } from './stored-messages';
-import { unknownSession } from './unknown-session';
+import { queuedMessages, readStored } from './stored-messages';
 
 /** Most messages that one call shows. */
 export const QUEUED_MESSAGES_MAX = 100;
@@ -46,19 +39,10 @@ async function ofOpen(context: AdminContext, clientId: string, limit: number): P
   }
 }
 
-async function ofStored(context: AdminContext, clientId: string, limit: number): Promise<WaitingMessage[]> {
-  const directory = path.join(context.store.path, sessionDirectoryName(clientId));
-  if (!(await context.store.exists(clientId))) throw unknownSession(context, clientId);
-  await requireNotInUse(nodeFileSystem, [directory]);
-  const session = await readStoredSession(nodeFileSystem, directory, clientId, recordCodec);
-  if (session === undefined) throw unknownSession(context, clientId);
-  try {
-    const messages = await first(onlyMessages(queuedMessages(session, await recoverMessages(session))), limit);
-    await requireNotInUse(nodeFileSystem, [directory]);
-    return messages;
-  } finally {
-    await session.close();
-  }
+function ofStored(context: AdminContext, clientId: string, limit: number): Promise<WaitingMessage[]> {
+  return readStored(context, clientId, (session, recovered) =>
+    first(onlyMessages(queuedMessages(session, recovered)), limit),
+  );
 }
 
 async function* onlyMessages(stored: ReturnType<typeof queuedMessages>): AsyncGenerator<QueuedMessage> {

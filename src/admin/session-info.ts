@@ -1,7 +1,8 @@
 import * as path from 'node:path';
 import type { SessionClient } from '../client/session-client';
 import { type DescribedError, describeError } from '../errors';
-import type { SessionState, Subscription } from '../session/state';
+import { messageSize } from '../session/record-codec';
+import type { OpenMessageState, SessionState, Subscription } from '../session/state';
 import type { DeadLetterCount } from '../store/dead-letters/stored-count';
 import type { HolderIdentity } from '../store/holder-identity';
 import { livingHolder } from '../store/in-use';
@@ -24,10 +25,13 @@ export interface SessionInfo {
   status: 'connected' | 'connecting' | 'retrying' | 'disconnected' | 'opening' | 'locked' | 'stored';
   /** A broker node of this process has it open. */
   open: boolean;
-  /** Holds messages or dead letters, and no broker node is there to send them. */
+  /** Holds messages or dead letters, or may hold some, and no broker node is there to send them. */
   orphaned: boolean;
   connected: boolean;
-  /** `now`, or `snapshot`: as of the last snapshot; what happened since is in its journal. */
+  /**
+   * `now`: the numbers are exact. `snapshot`: they are of its last snapshot, made at `lastAccessAt`; what happened since is
+   * in its journal, which a list does not read.
+   */
   asOf: 'now' | 'snapshot';
   /** Address of the broker its protocol state belongs to; before there is any, the one it connects to; empty: none yet. */
   broker: string;
@@ -44,12 +48,14 @@ export interface SessionInfo {
   messageBytes: number;
   /** Those of them that have not been sent. */
   queued: number;
+  /** Theirs; of a stored session in a list those in flight may be in it. */
+  queuedBytes: number;
   /** Bytes that its messages may take, and how much of that is used: 0 to 1. */
   maxBytes: number;
   usedShare: number;
   inflight: InflightInfo[];
   oldestEnqueuedAt: number;
-  /** Messages given up and kept. */
+  /** Messages given up and kept; of a session that is not open their number may not be known. */
   deadLetters: DeadLetterCount;
   subscriptions: SubscriptionInfo[];
   paused: boolean;
@@ -132,38 +138,34 @@ export function overviewOf({ inflight, subscriptions, recentErrors: _errors, ...
 }
 
 function fromSnapshot(
-  { directory, metadata, state, bytes, deadLetters, isOpen, error }: SessionSummary,
+  { directory, metadata, state, bytes, deadLetters, isOpen, isBehind, error }: SessionSummary,
   clientId: string,
   maxBytes: number,
   holder: HolderIdentity | undefined,
 ): SessionInfo {
   const { expiryInterval = 0, lastAccessAt = 0, createdAt = 0 } = metadata ?? {};
-  const { count = 0, bytes: messageBytes = 0 } = state?.stored ?? {};
+  const stored = state?.stored ?? { count: 0, bytes: 0 };
+  const { oldestEnqueuedAt = 0, subscriptions = [] } = state ?? {};
   const inflight = inflightOf(state);
+  const inflightBytes = sizeOf(state);
+  const isExact = !isBehind && error === undefined;
   const isUsed = isOpen || holder !== undefined;
   return {
     clientId,
     key: path.basename(directory),
     status: holder === undefined ? 'stored' : 'locked',
     open: isOpen,
-    orphaned: !isUsed && (count > 0 || hasDeadLetters(deadLetters)),
+    orphaned: !isUsed && (stored.count > 0 || !isExact || hasDeadLetters(deadLetters)),
     connected: false,
-    asOf: 'snapshot',
+    asOf: isExact ? 'now' : 'snapshot',
     broker: state?.broker ?? '',
     createdAt,
     lastAccessAt,
     expiryInterval,
     expiresAt: expiryInterval === 0 || isUsed ? 0 : lastAccessAt + expiryInterval * 1000,
     nextAttemptAt: 0,
-    messages: count,
-    messageBytes,
-    queued: Math.max(0, count - inflight.length),
     maxBytes,
-    usedShare: shareOf(messageBytes, maxBytes),
-    inflight,
-    oldestEnqueuedAt: state?.oldestEnqueuedAt ?? 0,
-    deadLetters,
-    subscriptions: (state?.subscriptions ?? []).map(subscriptionInfo),
+    ...storedNumbers({ ...stored, inflight, inflightBytes, oldestEnqueuedAt, deadLetters, subscriptions }, maxBytes),
     paused: state?.paused ?? false,
     fileBytes: bytes,
     ...(holder === undefined ? {} : { lockedBy: { host: holder.host, pid: holder.pid } }),
@@ -171,9 +173,38 @@ function fromSnapshot(
   };
 }
 
+/** What a stored session holds, as it is added up from its snapshot or its journal. */
+export interface StoredNumbers {
+  /** Of all messages, and their bytes. */
+  count: number;
+  bytes: number;
+  inflight: InflightInfo[];
+  inflightBytes: number;
+  oldestEnqueuedAt: number;
+  deadLetters: DeadLetterCount;
+  subscriptions: readonly Subscription[];
+}
+
+/** The part of `SessionInfo` that tells it. */
+export function storedNumbers(numbers: StoredNumbers, maxBytes: number) {
+  const { count, bytes, inflight, inflightBytes, oldestEnqueuedAt, deadLetters, subscriptions } = numbers;
+  return {
+    messages: count,
+    messageBytes: bytes,
+    queued: Math.max(0, count - inflight.length),
+    queuedBytes: Math.max(0, bytes - inflightBytes),
+    usedShare: shareOf(bytes, maxBytes),
+    inflight,
+    oldestEnqueuedAt,
+    deadLetters,
+    subscriptions: subscriptions.map(subscriptionInfo),
+  } satisfies Partial<SessionInfo>;
+}
+
 function fromClient(client: SessionClient, maxBytes: number): Partial<SessionInfo> {
   const { count, bytes } = client.stored;
-  const { queuedMessages, oldestEnqueuedAt, nextAttemptAt, deadLetters, deadLetterBytes } = client.statistics();
+  const { queuedMessages, queuedBytes, oldestEnqueuedAt, nextAttemptAt, deadLetters, deadLetterBytes } =
+    client.statistics();
   return {
     status: statusOf(client),
     open: true,
@@ -186,6 +217,7 @@ function fromClient(client: SessionClient, maxBytes: number): Partial<SessionInf
     messages: count,
     messageBytes: bytes,
     queued: queuedMessages,
+    queuedBytes,
     usedShare: shareOf(bytes, maxBytes),
     inflight: client.openMessages(),
     oldestEnqueuedAt,
@@ -210,8 +242,13 @@ function statusOf({ state }: SessionClient): SessionInfo['status'] {
   }
 }
 
+/** Without what waits at the front of the queue to be sent as new. */
+function sentOf(state: SessionState | undefined): OpenMessageState[] {
+  return (state?.open ?? []).filter(({ phase }) => phase !== 'requeued');
+}
+
 function inflightOf(state: SessionState | undefined): InflightInfo[] {
-  return (state?.open ?? []).map(({ packetId, phase, sentAt, retries, message }) => ({
+  return sentOf(state).map(({ packetId, phase, sentAt, retries, message }) => ({
     packetId,
     phase,
     sentAt,
@@ -228,6 +265,12 @@ function subscriptionInfo({ filter, qos, state, refusedWith }: Subscription): Su
     state,
     ...(refusedWith === undefined ? {} : { refusedWith }),
   };
+}
+
+/** Of the messages in flight that the snapshot carries; those in the journal are not known. */
+function sizeOf(state: SessionState | undefined): number {
+  const carried = sentOf(state).flatMap(({ message }) => message ?? []);
+  return carried.reduce((sum, message) => sum + messageSize(message, message.origin), 0);
 }
 
 /** To a ten-thousandth. */

@@ -1,11 +1,13 @@
 import * as path from 'node:path';
 import type { ClientStatistics } from '../client/statistics';
+import { describeError, errorCode } from '../errors';
 import { nodeFileSystem } from '../store/node-file-system';
 import { isSessionDirectoryName, sessionDirectoryName } from '../store/safe-name';
 import { summarize } from '../store/session-summary';
 import type { AdminContext } from './context';
 import { liveSession, openClient, withOpenSession } from './open-session';
 import { type SessionInfo, sessionInfo } from './session-info';
+import { countStored } from './stored-numbers';
 import { unknownSession } from './unknown-session';
 import type { Finding } from './verification/finding';
 import { verifyStorage } from './verification/storage';
@@ -43,11 +45,24 @@ export function sessionExists({ store }: AdminContext, clientId: string): Promis
   return store.exists(clientId);
 }
 
-/** Describes one session. @throws SessionError `ERR_SESSION_UNKNOWN`. */
+/**
+ * Describes one session, as of now: where its snapshot does not say all that it holds its journal is read, unless another
+ * process has it, or it cannot be read (`asOf` and `error` tell that).
+ * @throws SessionError `ERR_SESSION_UNKNOWN`.
+ */
 export async function describeSession(context: AdminContext, clientId: string): Promise<SessionInfo> {
   const summary = await context.store.inspect(clientId);
   if (summary === undefined) throw unknownSession(context, clientId);
-  return sessionInfo(summary, clientId, context, await context.assigned());
+  const info = await sessionInfo(summary, clientId, context, await context.assigned());
+  if (info.status !== 'stored') return info;
+  try {
+    return await countStored(context, info);
+  } catch (error) {
+    // Somebody has opened it since.
+    if (errorCode(error) === 'ERR_SESSION_LOCKED') return { ...info, asOf: 'snapshot' };
+    if (errorCode(error) === 'ERR_SESSION_UNKNOWN') throw error;
+    return { ...info, asOf: 'snapshot', error: info.error ?? describeError(error as Error) };
+  }
 }
 
 /** Describes all sessions of the store, in the order of their client ids. One that cannot be read has an `error`. */

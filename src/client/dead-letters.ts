@@ -42,6 +42,13 @@ export interface DeadLetterSession {
   now(): number;
 }
 
+/** Undefined: the record is none of a dead letter. */
+export function deadLetter(id: number, record: SessionRecord, size: number): DeadLetter | undefined {
+  if (record.kind !== RecordKind.Failed) return undefined;
+  const { kind: _kind, sequence: _sequence, ...rest } = record;
+  return { id, ...rest, size };
+}
+
 /**
  * Reading, sending again and throwing away dead letters.
  *
@@ -57,11 +64,7 @@ export class DeadLetters {
   /** Those with an id above `after`, oldest first, at most `limit`; fewer also when they are large. None: no more. */
   async list(after: number, limit: number): Promise<DeadLetter[]> {
     const entries = await this.session.file().list(after, limit);
-    return entries.flatMap(({ id, record, size }) => {
-      if (record.kind !== RecordKind.Failed) return [];
-      const { kind: _kind, sequence: _sequence, ...rest } = record;
-      return [{ id, ...rest, size }];
-    });
+    return entries.flatMap(({ id, record, size }) => deadLetter(id, record, size) ?? []);
   }
 
   /**

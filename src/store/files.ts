@@ -6,6 +6,16 @@ import type { FileStatus, FileSystem, OpenFile } from './file-system';
 /** Ending of files that are not in place yet. Left-overs of a crash are removed when their session is opened. */
 export const TEMPORARY_SUFFIX = '.tmp';
 
+/** Codes of `link` where hard links do not exist: FAT, some network shares. */
+export const LINK_UNSUPPORTED: ReadonlySet<string> = new Set([
+  'EPERM',
+  'EACCES',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+]);
+
 const COPY_CHUNK_BYTES = 1024 * 1024;
 
 /** The whole file. */

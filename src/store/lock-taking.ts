@@ -12,12 +12,9 @@
 import * as path from 'node:path';
 import { errorCode } from '../errors';
 import type { FileSystem, OpenFile } from './file-system';
-import { ifExists, removeIfExists, writeFully } from './files';
+import { ifExists, LINK_UNSUPPORTED, removeIfExists, writeFully } from './files';
 import { isLockDebris, type LockFile, makeNonce, readChain, readLockFile, successorPath } from './lock-chain';
 import type { LockContent } from './lock-judgement';
-
-/** Where hard links do not exist (FAT, some network shares), exclusive creation takes their place. */
-const LINK_UNSUPPORTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** Nonces of locks and claims that this process could not remove, or does not know to have made, because a disk failed. */
 const leftBehind = new Set<string>();
@@ -161,6 +158,7 @@ async function linkExclusively(
     return 'made';
   } catch (error) {
     const code = errorCode(error) ?? '';
+    // Exclusive creation takes its place.
     if (LINK_UNSUPPORTED.has(code)) return 'unsupported';
     // Over NFS a link may be made although the answer was lost and the repeated request fails: read back.
     if (code === 'EEXIST') return (await readLockFile(fileSystem, target))?.nonce === nonce ? 'made' : 'exists';

@@ -1,6 +1,7 @@
 import * as path from 'node:path';
+import { errorCode } from '../errors';
 import type { FileSystem } from './file-system';
-import { copyFile, createFile, ifExists, requireDirectory } from './files';
+import { copyFile, createFile, ifExists, LINK_UNSUPPORTED, removeIfExists, requireDirectory } from './files';
 import { isSessionDirectoryName } from './safe-name';
 
 export const QUARANTINE_DIRECTORY = 'quarantine';
@@ -32,13 +33,26 @@ export class Quarantine {
   async take(file: string, reason: string): Promise<string | undefined> {
     const directory = await this.#place();
     const target = path.join(directory, path.basename(file));
-    const moved = await ifExists(this.fileSystem.rename(file, target).then(() => true));
-    if (!moved) return undefined;
-    // The new name first: a power cut in between leaves both, or the old one.
+    if (!(await ifExists(this.#addName(file, target)))) return undefined;
+    // The new name first. Where both are there an error, or a power cut, leaves the old one until the new one is durable.
     await this.fileSystem.syncDirectory(directory);
+    await removeIfExists(this.fileSystem, file);
     await this.fileSystem.syncDirectory(path.dirname(file));
     await this.#explain(directory, file, reason);
     return target;
+  }
+
+  /** As a second name where the file system has such a thing, else in place of the old one. Rejects with ENOENT: gone. */
+  async #addName(file: string, target: string): Promise<true> {
+    try {
+      await this.fileSystem.link(file, target);
+    } catch (error) {
+      const code = errorCode(error) ?? '';
+      // A directory has one name only. And what is in the way is one of our own notes.
+      if (!LINK_UNSUPPORTED.has(code) && code !== 'EEXIST') throw error;
+      await this.fileSystem.rename(file, target);
+    }
+    return true;
   }
 
   /** Copies `file` there, once for however many reasons, for one whose sound part is still in use. Resolves when the copy is durable. */

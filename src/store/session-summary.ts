@@ -3,14 +3,15 @@ import { errorCode, SessionError } from '../errors';
 import type { SessionMetadata, SessionState } from '../session/state';
 import { FAILED_NAME } from './dead-letters/failed-file';
 import { type DeadLetterCount, storedDeadLetters } from './dead-letters/stored-count';
-import type { FileSystem } from './file-system';
+import type { FileStatus, FileSystem } from './file-system';
 import { ifExists } from './files';
 import type { HolderIdentity } from './holder-identity';
+import { parseSegmentName, SEGMENT_HEADER_BYTES } from './journal/format';
 import { readLockFile } from './lock-chain';
 import { isSessionDirectoryName } from './safe-name';
 import { isOccupied } from './session-registry';
 import { sideBySide } from './side-by-side';
-import { findStoredFiles } from './snapshots';
+import { findStoredFiles, newestSnapshotName } from './snapshots';
 
 export const LOCK_FILE_NAME = 'lock';
 const ATTEMPTS_MAX = 10;
@@ -23,6 +24,8 @@ export interface SessionSummary {
   /** Size of all its files. */
   bytes: number;
   deadLetters: DeadLetterCount;
+  /** The journal may have gone on after the snapshot: somebody has it open, was killed, or could make no snapshot. */
+  isBehind: boolean;
   /** Open, opening or closing in this process. */
   isOpen: boolean;
   /** What the lock file says, whether or not that process still runs. */
@@ -46,7 +49,8 @@ export async function summarize(fileSystem: FileSystem, directory: string): Prom
 }
 
 async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<SessionSummary | undefined> {
-  const summary: SessionSummary = { directory, bytes: 0, deadLetters: { bytes: 0 }, isOpen: isOccupied(directory) };
+  const isOpen = isOccupied(directory);
+  const summary: SessionSummary = { directory, bytes: 0, deadLetters: { bytes: 0 }, isBehind: false, isOpen };
   const names = await fileSystem.list(directory);
   let deadLettersCounted: number | undefined;
   try {
@@ -63,13 +67,23 @@ async function summarizeNow(fileSystem: FileSystem, directory: string): Promise<
     if (!(error instanceof SessionError)) throw error;
     summary.error = error;
   }
-  let deadLetterFileSize = 0;
+  const files = new Map<string, FileStatus>();
   for (const name of names) {
-    const { size = 0 } = (await ifExists(fileSystem.status(path.join(directory, name)))) ?? {};
-    summary.bytes += size;
-    if (name === FAILED_NAME) deadLetterFileSize = size;
+    const status = await ifExists(fileSystem.status(path.join(directory, name)));
+    if (status === undefined) continue;
+    files.set(name, status);
+    summary.bytes += status.size;
   }
-  summary.deadLetters = storedDeadLetters(deadLetterFileSize, deadLettersCounted);
+  // Closing makes the snapshot last of all, then removes the lock.
+  const snapshotAt = files.get(newestSnapshotName(names) ?? '')?.modifiedAt ?? 0;
+  const isLater = ({ modifiedAt }: FileStatus) => modifiedAt > snapshotAt;
+  const isLaterSegment = ([name, status]: [string, FileStatus]) =>
+    parseSegmentName(name) !== undefined && status.size > SEGMENT_HEADER_BYTES && isLater(status);
+  summary.isBehind = isOpen || names.includes(LOCK_FILE_NAME) || [...files].some(isLaterSegment);
+  const failedFile = files.get(FAILED_NAME);
+  // Age removes dead letters of a session that is closed, too.
+  const isCounted = !summary.isBehind && failedFile !== undefined && !isLater(failedFile);
+  summary.deadLetters = storedDeadLetters(failedFile?.size ?? 0, isCounted ? deadLettersCounted : undefined);
   if (names.includes(LOCK_FILE_NAME)) {
     const holder = (await readLockFile(fileSystem, path.join(directory, LOCK_FILE_NAME)))?.content;
     if (holder) summary.holder = holder;

@@ -3,9 +3,12 @@ import { SessionError } from '../errors';
 import { encodeMcpsV1, type McpsV1InflightMessage, type McpsV1Session } from '../mcps/v1';
 import type { QueuedMessage } from '../session/message';
 import { identifierOf } from '../session/packet-identifiers';
+import { RecordKind } from '../session/records';
 import type { Subscription } from '../session/state';
 
 const MESSAGES_MAX = 65_535;
+/** Dead letters that are looked at in one go. */
+const PAGE = 100;
 
 /** What a version 1 file cannot hold of a session. All 0: it holds everything. */
 export interface McpsV1Loss {
@@ -19,11 +22,13 @@ export interface McpsV1Loss {
   received: number;
   /** Subscriptions with MQTT 5 options, which are left out. */
   subscriptionOptions: number;
+  /** Dead letters, and messages that are about to become one. */
+  deadLetters: number;
 }
 
 /**
  * A session as a version 1 file: messages in flight first, with their identifiers, then the queue, all as in flight, each
- * with an identifier of its own; the original implementation sends them in this order. Dead letters are not in it. The
+ * with an identifier of its own; the original implementation sends them in this order. Dead letters are not in it: they count as lost. The
  * session may go on meanwhile; the export is of the moment in which `copy` was made. `copy` is closed in the end.
  * With `allowLoss` what version 1 cannot hold is left out, and `lost` says so, instead of refusing. The file is whole in
  * any case.
@@ -44,6 +49,7 @@ export async function exportMcpsV1(
       released: state.open.filter(({ phase }) => phase === 'released').length,
       received: state.received.length,
       subscriptionOptions: state.subscriptions.filter(hasOptions).length,
+      deadLetters: await deadLettersOf(copy),
     };
     if (tooMany > 0 && !allowLoss) throw lossError(copy, lost);
     const { inflight, left } = await inflightOf(copy, lost);
@@ -53,6 +59,19 @@ export async function exportMcpsV1(
   } finally {
     await copy.close();
   }
+}
+
+async function deadLettersOf({ deadLetters, state }: SessionCopy): Promise<number> {
+  const givenUp = new Set(state.givenUp.map(({ sequence }) => sequence));
+  let count = 0;
+  for (let page = await deadLetters.list(0, PAGE); page.length > 0; ) {
+    for (const { record } of page) {
+      count += 1;
+      if (record.kind === RecordKind.Failed) givenUp.delete(record.sequence);
+    }
+    page = await deadLetters.list(page.at(-1)?.id ?? 0, PAGE);
+  }
+  return count + givenUp.size;
 }
 
 function sessionOf({ metadata, state }: SessionCopy, inflight: McpsV1InflightMessage[]): McpsV1Session {
@@ -139,6 +158,7 @@ function lossError({ metadata: { clientId } }: SessionCopy, lost: McpsV1Loss): S
     [lost.released, 'QoS 2 messages that the broker has received already'],
     [lost.received, 'received QoS 2 identifiers'],
     [lost.subscriptionOptions, 'subscriptions with MQTT 5 options'],
+    [lost.deadLetters, 'dead letters'],
   ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
   return new SessionError(
     'ERR_EXPORT_LOSS',

@@ -1,11 +1,14 @@
 // Stored sessions of all kinds, and ways to damage them.
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { StorageVerification } from '../../src/admin/verification/storage';
 import { decodeMcpsV2, encodeMcpsV2, type McpsV2Snapshot } from '../../src/mcps/v2';
 import { recordCodec } from '../../src/session/record-codec';
 import { RecordKind } from '../../src/session/records';
+import { systemHolderFacts } from '../../src/store/holder-identity';
+import { encodeLock } from '../../src/store/lock-taking';
 import { sessionDirectoryName } from '../../src/store/safe-name';
 import { openSessionStore } from '../../src/store/session-store';
 import { RealSession } from '../formats/real-session';
@@ -37,6 +40,23 @@ export async function storeQueue(storagePath: string, clientId: string, count: n
   await session.settle();
   await session.checkpoint(false);
   await session.close();
+}
+
+/** A session as a killed process of this machine leaves it: its messages came after its only snapshot. Replaces another. */
+export async function storeKilled(storagePath: string, clientId: string, count: number): Promise<void> {
+  const running = fs.mkdtempSync(path.join(os.tmpdir(), 'mqtt-sessions-killed-'));
+  const session = await RealSession.open(running, clientId);
+  for (let number = 0; number < count; number++) {
+    session.publish({ qos: 1, topic: 'queue', payload: Buffer.from(`message ${number}`) });
+  }
+  await session.settle();
+  fs.rmSync(sessionPath(storagePath, clientId), { recursive: true, force: true });
+  fs.cpSync(sessionPath(running, clientId), sessionPath(storagePath, clientId), { recursive: true });
+  await session.close();
+  fs.rmSync(running, { recursive: true });
+  const holder = { ...(await systemHolderFacts.self()), processStart: '1' };
+  const lock = encodeLock({ ...holder, nonce: '0'.repeat(32), beats: false, beat: 0 });
+  fs.writeFileSync(path.join(sessionPath(storagePath, clientId), 'lock'), lock);
 }
 
 export function sessionPath(storagePath: string, clientId = CLIENT_ID): string {

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { discardDeadLetters } from '../../src/admin/dead-letters';
 import type { SessionInfo } from '../../src/admin/session-info';
-import { listSessions } from '../../src/admin/sessions';
+import { describeSession, listSessions } from '../../src/admin/sessions';
 import { FAILED_NAME } from '../../src/store/dead-letters/failed-file';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { temporaryDirectory } from '../store/support';
@@ -64,9 +64,18 @@ describe('dead letters of sessions that nobody has open', () => {
     assert.equal(orphaned, true);
   });
 
+  it('are not counted when their file was changed after the snapshot, by age for example; details count them', async () => {
+    const later = new Date(Date.now() + 60_000);
+    fs.utimesSync(failedFile(), later, later);
+    assert.deepEqual(Object.keys((await listed()).deadLetters), ['bytes']);
+    assert.equal((await describeSession(context(), 'given-up')).deadLetters.count, 2);
+  });
+
   it('are told without a look into their file', async () => {
     const { size } = fs.statSync(failedFile());
+    const { atime, mtime } = fs.statSync(failedFile());
     fs.writeFileSync(failedFile(), Buffer.alloc(size));
+    fs.utimesSync(failedFile(), atime, mtime);
     assert.equal((await listed()).deadLetters.count, 2, 'as of the snapshot');
   });
 });

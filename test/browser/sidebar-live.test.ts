@@ -152,7 +152,7 @@ describe('the sidebar while messages flow', function () {
     };
     await waitFor(isDrawn, { what: 'the bar to be as long as it says' });
     await sidebar.back();
-    await sidebar.says('gateway', /Connected, [1-9]\d?% sent, [1-9]\d*\/s, .* left, [\d,]+ queued/);
+    await sidebar.says('gateway', /Connected · [1-9]\d?% sent, [1-9]\d*\/s, .* left, [\d,]+ queued/);
     proxy.throttle(undefined);
     await sidebar.says('gateway', /Connected, Nothing waits/, 20_000);
     await sidebar.open('gateway');

@@ -72,7 +72,7 @@ describe('the sidebar with 1,000 sessions and a million messages', function () {
     await sidebar.detailsSay(/plant\/line\/1\nQoS 1 · 4 B · \d+ (sec|min) ago\n21\.5/);
     assert.equal(await sidebar.section('messages').locator('li').count(), 10);
     await sidebar.press('purge');
-    assert.match(await sidebar.question(), /have not been sent: 1,000,000\./);
+    assert.match(await sidebar.question(), /have not been sent: 1,000,000 \(24 MiB\)\./);
     await sidebar.refuse();
     await sidebar.back();
   });

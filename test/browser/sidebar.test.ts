@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ACTIONS } from '../../plugins/mqtt-sessions/sidebar/action-rules';
-import { storeDeadLetters, storeQueue } from '../admin/storage-fixture';
+import { storeDeadLetters, storeKilled, storeQueue } from '../admin/storage-fixture';
 import { post } from '../nodes/admin-http';
 import { inNode, outNode, session, tab, temporaryDirectory } from '../nodes/flow';
 import { Mosquitto } from '../support/mosquitto';
@@ -11,9 +11,9 @@ import { type EditorPage, openEditor } from './editor-page';
 import { Sidebar } from './sidebar-page';
 
 const HOSTILE = '<img src=x onerror="window.hacked=true">';
-/** Three rounds of polling: a sidebar that goes on would ask more than once. */
 /** From the narrowest that the editor allows to half of the page. */
 const WIDTHS = [180, 310, 800];
+/** Three rounds of polling: a sidebar that goes on would ask more than once. */
 const QUIET_MS = 3_500;
 
 describe('the sidebar of sessions', function () {
@@ -89,7 +89,7 @@ describe('the sidebar of sessions', function () {
 
   it('shows a queue that grows while the broker is away, and drains when it is back', async () => {
     await broker.stop();
-    await sidebar.says('gateway', /Not connected, next attempt in/);
+    await sidebar.says('gateway', /Not connected, next attempt in .* · .*ECONNREFUSED/);
     await publish(30);
     await sidebar.says('gateway', /30 queued/);
     await sidebar.open('gateway');
@@ -198,7 +198,7 @@ describe('the sidebar of sessions', function () {
     await publish(5);
     await sidebar.detailsSay(/Queued\n5\n/);
     await sidebar.press('purge');
-    assert.match(await sidebar.question(), /"gateway" that have not been sent: 5\..*cannot be undone/s);
+    assert.match(await sidebar.question(), /"gateway" that have not been sent: 5 \(\d+ B\)\..*cannot be undone/s);
     await sidebar.refuse();
     await sidebar.press('export');
     assert.match(await sidebar.question(), /Downloads "gateway"/);
@@ -215,6 +215,8 @@ describe('the sidebar of sessions', function () {
     await sidebar.notified(/Imported into gateway/);
     await sidebar.press('adopt');
     assert.match(await sidebar.question(), /orphan \(messages: 4\)/);
+    await sidebar.page.getByRole('searchbox', { name: 'Filter' }).fill('ORPH');
+    await sidebar.page.locator('.mqtt-sessions-dialog', { hasText: 'Sessions found: 1' }).waitFor();
     await sidebar.page.locator('.mqtt-sessions-dialog select').selectOption('orphan');
     await sidebar.agree();
     await sidebar.notified(/Adopted: orphan/);
@@ -282,10 +284,34 @@ describe('the sidebar of sessions', function () {
     await sidebar.back();
     await sidebar.says('given-up', /Nothing waits/);
     assert.deepEqual([...sidebar.pressed].sort(), [...ACTIONS].sort(), 'every button was pressed');
+    await storeKilled(directory, 'killed', 3);
     await sidebar.page.getByRole('button', { name: 'Clean up' }).click();
-    assert.match(await sidebar.question(), /expired sessions: 0, messages: 0/);
+    assert.match(await sidebar.question(), /expired sessions: 0, .*dead letters: 0; damaged files, .*: 0\./);
     await sidebar.agree();
     await sidebar.notified(/Deleted: expired sessions: 0/);
+  });
+
+  it('counts a session whose process was killed, before it is replaced too', async () => {
+    await sidebar.says('killed', /Orphaned, .*Not counted since .*, may hold messages/);
+    await sidebar.open('killed');
+    await sidebar.detailsSay(/Queued\n3\n/);
+    await sidebar.press('export');
+    const file = await downloaded();
+    await storeKilled(directory, 'killed', 4);
+    await sidebar.back();
+    await sidebar.page.getByRole('button', { name: 'Import' }).click();
+    await sidebar.page.locator('.mqtt-sessions-dialog input[type=file]').setInputFiles(file);
+    await sidebar.page.getByRole('checkbox', { name: 'Replace' }).check();
+    await sidebar.agree();
+    const question = sidebar.page.locator('.mqtt-sessions-dialog', { hasText: 'Deletes what "killed" holds now' });
+    assert.match(await question.innerText(), /messages: 4 \(.*cannot be undone/s);
+    assert.equal(await sidebar.page.locator('.mqtt-sessions-confirm.mqtt-sessions-destroys').count(), 1);
+    await sidebar.refuse();
+    await sidebar.open('killed');
+    await sidebar.press('delete');
+    assert.match(await sidebar.question(), /messages: 4 \(/);
+    await sidebar.refuse();
+    await sidebar.back();
   });
 
   it('says that Node-RED does not answer, and goes on when it does', async () => {

@@ -20,13 +20,16 @@ export async function chooseSetting({ page }: EditorPage, setting: string, value
  */
 export async function installDarkTheme(userDir: string): Promise<Record<string, unknown>> {
   if (!(await isVersion4())) return {};
-  const { themeCollection } = (await import('../../scripts/lib/cache.mjs' as string)) as {
-    themeCollection(): Promise<string>;
-  };
   const link = path.join(userDir, 'node_modules', '@node-red-contrib-themes', 'theme-collection');
   fs.mkdirSync(path.dirname(link), { recursive: true });
   fs.symlinkSync(await themeCollection(), link, 'junction');
   return { editorTheme: { theme: 'dark' } };
+}
+
+/** The folder of the themes that people install. */
+async function themeCollection(): Promise<string> {
+  const cache = (await import('../../scripts/lib/cache.mjs' as string)) as { themeCollection(): Promise<string> };
+  return cache.themeCollection();
 }
 
 async function isVersion4(): Promise<boolean> {
@@ -37,12 +40,14 @@ async function isVersion4(): Promise<boolean> {
   return version.startsWith('4.');
 }
 
-/** Makes the editor dark: Node-RED 5 by its own setting, 4.1 as a theme that people install does it. */
+/**
+ * Makes an open editor dark: that of Node-RED 5 by its own setting, that of 4.1 with the style sheets of the theme that
+ * `installDarkTheme` installs.
+ */
 export async function makeDark(editor: EditorPage): Promise<void> {
   const version = await editor.page.evaluate(() => RED.settings.version);
-  if (/^4\./.test(version)) {
-    await editor.page.addStyleTag({ path: path.join(__dirname, 'dark-theme.css') });
-  } else {
-    await chooseSetting(editor, 'view-dark-theme', 'dark');
-  }
+  if (!/^4\./.test(version)) return chooseSetting(editor, 'view-dark-theme', 'dark');
+  const folder = path.join(await themeCollection(), 'themes', 'dark');
+  for (const sheet of ['dark.min.css', 'dark-custom.min.css'])
+    await editor.page.addStyleTag({ path: path.join(folder, sheet) });
 }

@@ -20,6 +20,8 @@ export interface CrashResult {
   /** States that were built and opened: no two of them the same with the same promises. */
   states: number;
   violations: string[];
+  /** It was given up after this many violations. */
+  stoppedAfter?: number;
 }
 
 /** Runs `workload` once. @throws when anything in it fails. */
@@ -60,7 +62,7 @@ export async function crashEverywhere(workload: Workload, depth: Depth, violatio
       if (violations.length === 0) continue;
       const where = `${workload.name}, crash after operation ${at} (${last?.label ?? 'none'}), on the disk: ${description}`;
       result.violations.push(`${where}: ${violations.join('; ')}`);
-      if (result.violations.length >= violationsMax) return result;
+      if (result.violations.length >= violationsMax) return { ...result, stoppedAfter: result.violations.length };
     }
   }
   return result;

@@ -7,11 +7,16 @@ import { workloads } from './workloads/all';
 export interface WorkloadResult {
   workload: string;
   violations: string[];
+  /** It was given up after this many violations; there may be more. Absent: it was played to the end. */
+  stoppedAfter?: number;
 }
+
+type Total<Figure extends string> = Figure | 'violations' | 'affected' | 'unfinished';
 
 /**
  * A command that runs all workloads, or the one named by `--workload`, and tells the figures of each and their sums, with
- * `--json` as one line. The exit code is 0 when there was no violation, and something to run.
+ * `--json` as one line: `affected` counts the workloads with a violation, `unfinished` those given up for theirs. The exit
+ * code is 0 when there was no violation, and something to run.
  * @param judge Runs one workload, with `--deep` in full depth.
  * @param figures Names of the figures of a result, in the order in which they are told; the last one is summed up.
  */
@@ -31,7 +36,7 @@ export function workloadCommand<Figure extends string>(
   async function main(): Promise<number> {
     const started = performance.now();
     const results: Record<string, string | number>[] = [];
-    const total = { [summed]: 0, violations: 0 } as Record<Figure | 'violations', number>;
+    const total = { [summed]: 0, violations: 0, affected: 0, unfinished: 0 } as Record<Total<Figure>, number>;
     for (const workload of workloads) {
       if (values.workload !== undefined && workload.name !== values.workload) continue;
       const begun = performance.now();
@@ -40,20 +45,33 @@ export function workloadCommand<Figure extends string>(
       const told = figures.map((figure) => [figure, result[figure]] as const);
       const { name } = workload;
       const violations = result.violations.length;
-      results.push({ workload: name, ...Object.fromEntries(told), seconds, violations });
+      const { stoppedAfter } = result;
+      results.push({
+        workload: name,
+        ...Object.fromEntries(told),
+        seconds,
+        violations,
+        ...(stoppedAfter && { stoppedAfter }),
+      });
       total[summed] += result[summed];
       total.violations += violations;
+      if (violations > 0) total.affected += 1;
+      if (stoppedAfter !== undefined) total.unfinished += 1;
       const text = told.map(([figure, count]) => `${count} ${figure}`).join(', ');
       // Standard output is the JSON's.
       (values.json ? console.error : console.log)(`${name}: ${text}, ${seconds} s`);
       for (const violation of result.violations) console.error(`  VIOLATION ${violation}`);
+      if (stoppedAfter !== undefined)
+        console.error(`  NOT PLAYED TO THE END, given up after ${stoppedAfter} violations`);
     }
     const seconds = Math.round((performance.now() - started) / 1000);
     if (values.json) {
       const { deep } = values;
       console.log(JSON.stringify({ deep, ...total, seconds, workloads: results, ...provenance() }));
     } else {
-      console.log(`${total[summed]} ${summed}, ${total.violations} violations, ${seconds} s; ${provenanceLine()}`);
+      const { violations, affected, unfinished } = total;
+      const where = affected === 0 ? '' : ` in ${affected} workloads, of which ${unfinished} were given up`;
+      console.log(`${total[summed]} ${summed}, ${violations} violations${where}, ${seconds} s; ${provenanceLine()}`);
     }
     return total.violations === 0 && results.length > 0 ? 0 : 1;
   }

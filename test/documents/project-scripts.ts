@@ -31,6 +31,7 @@ const RUN_BY: Readonly<Record<string, Run>> = {
   soak: inSuites('soak'),
   bench: { by: 'test/documents/bench.test.ts', with: `'scripts/bench.mjs'` },
   licences: { by: 'test/security/licences.test.ts', with: `'scripts/licences.mjs'` },
+  audit: { by: 'test/documents/audit.test.ts', with: `'scripts/audit.mjs'` },
   screenshots: { by: 'test/browser/screenshots.test.ts', with: `'scripts/screenshots.mjs'` },
   'crash-points': inTheSmall('crash-points'),
   'io-faults': inTheSmall('io-faults'),
@@ -42,10 +43,9 @@ const RUN_BY: Readonly<Record<string, Run>> = {
 /** Commands that no test starts, each with the reason, and what stands in for them. */
 const NOT_RUN: Readonly<Record<string, { because: string; instead?: Run }>> = {
   compare: {
-    because: 'it installs the queue packages and takes minutes',
+    because: 'it installs the queue packages, and takes a quarter of a minute at least for each of its subjects',
     instead: { by: 'test/crash/compare.test.ts', with: 'runComparison(' },
   },
-  audit: { because: 'a step of a release: it asks a registry, which a test run may not reach' },
 };
 
 /** Fails unless a script of package.json is started by a test, or is excused. @returns the file of the script. */

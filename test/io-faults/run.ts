@@ -21,6 +21,8 @@ export interface FaultResult {
   /** So often it was run, each time with another fault. */
   runs: number;
   violations: string[];
+  /** It was given up after this many violations. */
+  stoppedAfter?: number;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function failEverywhere(
       result.runs += 1;
       const violations = await failOnce(workload, start, index + 1, code, mode);
       result.violations.push(...violations);
-      if (result.violations.length >= violationsMax) return result;
+      if (result.violations.length >= violationsMax) return { ...result, stoppedAfter: result.violations.length };
     }
   }
   return result;

@@ -112,9 +112,9 @@ describe('the overview of all sessions', () => {
       { what: 'the message, and a sample', intervalMs: 50 },
     );
     assert.match(String((waiting.connectionError as { message: string }).message), /127\.0\.0\.1/);
-    const { depths, peak } = waiting.trend as { depths: number[]; peak: number };
+    const { depths, begunWith } = waiting.trend as { depths: number[]; begunWith: number };
     assert.equal(depths.at(-1), 1);
-    assert.equal(peak, 1);
+    assert.equal(begunWith, 1);
   });
 
   it('shows the messages at the front of the queue, of sessions in use and of others', async () => {

@@ -211,7 +211,7 @@ const COMPUTED: Record<'nodes' | 'plugins', Record<string, readonly string[]>> =
     'sidebar.subscription.': ['active', 'requested', 'deactivating', 'inactive', 'removing', 'refused'],
     'sidebar.reason.': ['expired', 'refused', 'packet-too-large', 'retain-unavailable', 'session-lost', 'poisoned'],
     'sidebar.action.': [...ACTIONS, 'cleanup'],
-    'sidebar.loss.': ['purge', 'discard', 'delete'],
+    'sidebar.loss.': ['purge', 'discard', 'delete', 'replace'],
     'sidebar.done.': ['connect', 'disconnect', 'pause', 'resume', 'save', 'reset-stats', 'purge', 'discard'],
     'sidebar.empty.': ['filtered', 'no-nodes', 'no-sessions'],
     'sidebar.obstacle.': ['no-dead-letters', 'nothing-queued', 'not-sending'],

@@ -12,7 +12,7 @@ export type DifferenceId = keyof typeof texts;
 
 type Text = readonly [what: string, here: string, why: string, shownBy?: string];
 
-/** In the README's order and words. */
+/** In the order and words of docs/differences.md. */
 const texts = {
   offline: ['message while not connected', 'stored, done', 'core drops it, and neither Complete nor Catch fires'],
   status: [

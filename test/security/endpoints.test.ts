@@ -30,6 +30,7 @@ const ENDPOINTS: readonly Row[] = [
   { method: 'POST', route: '/mqtt-sessions/path-test', permissions: [...WRITE, 'flows.write'] },
   { method: 'GET', route: '/mqtt-sessions/:store/sessions', permissions: READ },
   { method: 'POST', route: '/mqtt-sessions/:store/actions/:action', permissions: WRITE },
+  { method: 'GET', route: '/mqtt-sessions/:store/cleanup', permissions: WRITE },
   { method: 'POST', route: '/mqtt-sessions/:store/import', permissions: WRITE },
   { method: 'GET', route: SESSION, permissions: READ },
   { method: 'GET', route: `${SESSION}/stats`, permissions: READ },

@@ -80,6 +80,7 @@ describe('actions on a session', () => {
     const busy = obstacles(sessionWith({ queued: 1, deadLetters: { count: 1, bytes: 9 } }));
     assert.deepEqual([busy.replay, busy.discard, busy.purge, busy.flush], [undefined, undefined, undefined, undefined]);
     assert.equal(obstacles(sessionWith({ deadLetters: { bytes: 9 } })).replay, undefined, 'there, and not counted');
+    assert.equal(obstacles(sessionWith({ status: 'stored', asOf: 'snapshot' })).purge, undefined, 'not counted');
     const offered = (session: Session) => offeredActions(session).map(({ action }) => action);
     assert.deepEqual(offered(sessionWith({ queued: 1 })), offered(sessionWith({ queued: 0 })));
   });

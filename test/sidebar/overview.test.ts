@@ -27,16 +27,42 @@ describe('the history of a queue', () => {
   it('knows how fast it falls, and how long it was at its longest', () => {
     const history = new DepthHistory();
     for (let at = 0; at <= 60_000; at += 2_000) history.record(at, 10_000 - at / 10);
-    const { fallingPerSecond, peak } = history.trend(60_000, 4_000);
+    const { fallingPerSecond, begunWith } = history.trend(60_000, 4_000);
     assert.equal(fallingPerSecond, 100);
-    assert.equal(peak, 10_000);
+    assert.equal(begunWith, 10_000);
     history.record(62_000, 0);
     history.record(64_000, 5);
-    assert.deepEqual(history.trend(66_000, 5).peak, 5, 'a new queue');
+    assert.deepEqual(history.trend(66_000, 5).begunWith, 5, 'a new queue');
+  });
+
+  it('counts what comes while it falls among what it began with: nothing sent becomes unsent', () => {
+    const history = new DepthHistory();
+    const depths = [100, 90, 80, 70, 93, 80, 60, 65, 40];
+    let gone = 0;
+    for (const [index, depth] of depths.entries()) {
+      history.record(index * 2_000, depth);
+      const { begunWith } = history.trend(index * 2_000, depth);
+      assert.ok(begunWith - depth >= gone, `${begunWith - depth} are gone, after ${gone}`);
+      gone = begunWith - depth;
+    }
+    const { begunWith } = history.trend(depths.length * 2_000, 40);
+    assert.equal(begunWith, 100 + 23 + 5);
+    assert.equal(
+      history.trend(depths.length * 2_000, 50).begunWith,
+      100 + 23 + 5 + 10,
+      'and what came since the sample',
+    );
+  });
+
+  it('begins anew when the queue has grown again', () => {
+    const history = new DepthHistory();
+    const depths = [1000, 500, 5, 5, 5, 5, 5, 5, 5, 5, 300, 290, 280, 270, 260, 250, 240];
+    for (const [index, depth] of depths.entries()) history.record(index * 2_000, depth);
+    assert.equal(history.trend(depths.length * 2_000, 230).begunWith, 300);
   });
 
   it('does not fall while it grows, or when nothing is known', () => {
-    assert.deepEqual(new DepthHistory().trend(5, 3), { depths: [3], peak: 3, fallingPerSecond: 0 });
+    assert.deepEqual(new DepthHistory().trend(5, 3), { depths: [3], begunWith: 3, fallingPerSecond: 0 });
     const history = new DepthHistory();
     history.record(0, 1);
     history.record(2_000, 10);
@@ -76,9 +102,18 @@ describe('a page of sessions', () => {
     assert.deepEqual(ids({ text: 'D' }), ['d']);
     const { matching, messages, messageBytes, total, counts } = page({ state: 'expired', store: 'other' });
     assert.deepEqual([matching, messages, messageBytes, total], [1, 1, 0, 5]);
-    assert.deepEqual(counts, { all: 5, messages: 3, trouble: 3, orphaned: 1, failed: 2, expired: 1 });
+    assert.deepEqual(counts, { all: 5, messages: 3, trouble: 3, orphaned: 1, failed: 2, expired: 1, unused: 1 });
     assert.deepEqual(ids({ key: 'b~', store: 'default' }), ['b']);
     assert.deepEqual(ids({ key: 'b~', store: 'other' }), []);
+  });
+
+  it('counts a session that may hold more than its snapshot among those with messages and in trouble', () => {
+    const killed = session('killed', { status: 'stored', asOf: 'snapshot', orphaned: true });
+    const paused = session('paused', { status: 'locked', asOf: 'snapshot', paused: true });
+    const empty = session('empty', { status: 'stored' });
+    const { counts, uncounted } = overviewPage([killed, paused, empty], all, NOW);
+    assert.deepEqual([counts.messages, counts.trouble, counts.orphaned, counts.unused], [2, 2, 1, 2]);
+    assert.equal(uncounted, 2);
   });
 
   it('is the last one when there are fewer than asked for', () => {

@@ -4,13 +4,16 @@ import { formatsFor } from '../../plugins/mqtt-sessions/sidebar/format';
 import type { Session, Text } from '../../plugins/mqtt-sessions/sidebar/types';
 
 const catalogue: unknown = require('../../plugins/mqtt-sessions/locales/en-US.json');
+const nodeCatalogue: unknown = require('../../nodes/shared/locales/en-US.json');
 
 export const NOW = Date.UTC(2030, 0, 1);
 export const formats: Formats = formatsFor('en-US');
 
 /** From the catalogue, as the editor does it. @throws Error for a key that is not there. */
 export const text: Text = (key, values = {}) => {
-  let found: unknown = (catalogue as Record<string, unknown>).sidebar;
+  const isOfNodes = key.startsWith('runtime.');
+  let found: unknown = isOfNodes ? (nodeCatalogue as { shared: unknown }) : (catalogue as { sidebar: unknown });
+  found = (found as Record<string, unknown>)[isOfNodes ? 'shared' : 'sidebar'];
   for (const part of key.split('.')) found = (found as Record<string, unknown> | undefined)?.[part];
   if (typeof found !== 'string') throw new Error(`the catalogue has no text ${key}`);
   return found.replace(/__(\w+)__/g, (_match, name: string) => String(values[name] ?? `__${name}__`));
@@ -36,6 +39,7 @@ export function sessionWith(values: Partial<Session> = {}): Session {
     messages: 0,
     messageBytes: 0,
     queued: 0,
+    queuedBytes: 0,
     maxBytes: 1024 ** 3,
     usedShare: 0,
     inflight: 0,

@@ -5,7 +5,7 @@ import { SORT_FIELDS, STATE_FILTERS } from '../../nodes/mqtt-session-admin/overv
 import { ACTIONS, OBSTACLES } from '../../plugins/mqtt-sessions/sidebar/action-rules';
 import { errorText } from '../../plugins/mqtt-sessions/sidebar/error-text';
 import { formatsFor } from '../../plugins/mqtt-sessions/sidebar/format';
-import { factsOf, levelOf, rowTexts } from '../../plugins/mqtt-sessions/sidebar/session-texts';
+import { factsOf, levelOf, reasonText, rowTexts } from '../../plugins/mqtt-sessions/sidebar/session-texts';
 import type { Session } from '../../plugins/mqtt-sessions/sidebar/types';
 import { formats, NOW, sessionWith, text } from './sessions';
 
@@ -21,7 +21,7 @@ describe('texts of the sidebar', () => {
       inflight: 20,
       messageBytes: 100_352,
       oldestEnqueuedAt: NOW - 7_300_000,
-      usedShare: 0.12,
+      maxBytes: 836_267,
     });
     assert.equal(holds, '1,204 queued · 20 in flight · 98 KiB · oldest 2 hr · 12% of the limit');
     assert.equal(state, 'Connected');
@@ -41,6 +41,36 @@ describe('texts of the sidebar', () => {
     assert.equal(row({ paused: true }).status, 'Connected, sending paused');
   });
 
+  it('says why there is no connection, and in full where there is room', () => {
+    const message =
+      'Broker plant:1883 cannot be reached: connect ECONNREFUSED; nothing listens there: check host and port';
+    const connectionError = { code: 'ERR_BROKER_UNREACHABLE', message };
+    const session: Partial<Session> = { status: 'retrying', nextAttemptAt: NOW + 4_000, connectionError };
+    const short = 'Broker plant:1883 cannot be reached: connect ECONNREFUSED';
+    assert.equal(row(session).state, `Not connected, next attempt in 4 sec · ${short}`);
+    assert.equal(reasonText(sessionWith(session), text), message);
+    const error = { code: 'ERR_STORE_FULL', message: 'No room is left.' };
+    assert.equal(row({ status: 'opening', error }).state, 'Opening · No room is left.');
+    assert.equal(reasonText(sessionWith(), text), '');
+  });
+
+  it('never says that nothing waits where that was not counted', () => {
+    const lastAccessAt = Date.UTC(2029, 11, 31, 12, 3);
+    const time = formats.time(lastAccessAt);
+    const of = (values: Partial<Session>) => ({ status: 'stored', asOf: 'snapshot', lastAccessAt, ...values }) as const;
+    const nothing = `Not counted since ${time}, may hold messages`;
+    assert.equal(row(of({})).holds, nothing);
+    assert.equal(row(of({ deadLetters: { bytes: 9 } })).holds, nothing);
+    assert.equal(row(of({ lastAccessAt: 0 })).holds, 'Not counted, may hold messages');
+    const some = row(of({ messages: 4, queued: 4 })).holds;
+    assert.match(some, /^4 queued · /);
+    assert.ok(some.endsWith(`counted ${time}, may be different now`), some);
+    assert.equal(levelOf(sessionWith(of({}))), 'wait');
+    const facts = Object.fromEntries(factsOf(sessionWith(of({})), text, formats, NOW));
+    assert.equal(facts.Counted, nothing);
+    assert.equal('Counted' in Object.fromEntries(factsOf(sessionWith(), text, formats, NOW)), false);
+  });
+
   it('says when the next attempt to connect comes, and when a session expires', () => {
     assert.equal(row({ status: 'retrying', nextAttemptAt: NOW + 4_200 }).state, 'Not connected, next attempt in 4 sec');
     assert.equal(row({ status: 'stored', expiresAt: NOW + 3 * 86_400_000 }).state, 'Not in use, expires in 3 days');
@@ -50,14 +80,14 @@ describe('texts of the sidebar', () => {
   });
 
   it('shows progress, rate and time left of a queue that becomes shorter', () => {
-    const trend = { depths: [1000, 400], peak: 1000, fallingPerSecond: 50 };
+    const trend = { depths: [1000, 400], begunWith: 1000, fallingPerSecond: 50 };
     const { state, progress } = row({ messages: 400, queued: 400, trend });
-    assert.equal(state, '60% sent, 50/s, 8 sec left');
+    assert.equal(state, 'Connected · 60% sent, 50/s, 8 sec left');
     assert.equal(progress, 0.6);
     assert.equal(row({ messages: 400, trend, paused: true }).progress, undefined);
     assert.equal(row({ messages: 400, trend, status: 'retrying' }).progress, undefined);
     assert.equal(row({ messages: 400, trend: { ...trend, fallingPerSecond: 0 } }).progress, undefined);
-    assert.equal(row({ messages: 3, trend: { ...trend, peak: 5 } }).progress, undefined, 'gone before it is read');
+    assert.equal(row({ messages: 3, trend: { ...trend, begunWith: 5 } }).progress, undefined, 'gone before it is read');
   });
 
   it('names the store where there are several, because two may have the same client id', () => {
@@ -128,7 +158,7 @@ describe('texts of the sidebar by name', () => {
     reason: ['refused', 'expired', 'packet-too-large', 'retain-unavailable', 'session-lost', 'poisoned'],
     'filter-state': STATE_FILTERS,
     sort: SORT_FIELDS,
-    loss: ['purge', 'discard', 'delete'],
+    loss: ['purge', 'discard', 'delete', 'replace'],
     obstacle: OBSTACLES,
     section: ['messages', 'failed', 'subscriptions', 'statistics', 'errors'],
   };
@@ -140,6 +170,8 @@ describe('texts of the sidebar by name', () => {
 });
 
 describe('numbers in the sidebar', () => {
+  const row1 = (values: Partial<Session>) => rowTexts(sessionWith(values), text, formats, NOW).holds;
+
   it('have the unit that fits', () => {
     const bytes = [0, 878, 1023, 1024, 1536, 10_240, 1024 ** 2 - 1, 5 * 1024 ** 4, 9_999 * 1024 ** 4];
     assert.deepEqual(
@@ -151,6 +183,11 @@ describe('numbers in the sidebar', () => {
       durations.map((value) => formats.duration(value)),
       ['0 sec', '0 sec', '1 min', '1 hr', '1 day'],
     );
+  });
+
+  it('do not make nothing of a small share', () => {
+    assert.deepEqual([0, 0.000_01, 0.0099, 0.01, 1].map(formats.percent), ['0%', '<1%', '<1%', '1%', '100%']);
+    assert.match(row1({ messages: 1, queued: 1, messageBytes: 50 }), /<1% of the limit/);
   });
 
   it('are written as the language writes them, and in English for one that is not known', () => {

@@ -95,6 +95,29 @@ describe('MCPS version 1, in and out of a store', () => {
     assert.deepEqual(subscriptions, [{ topic: 'a', qos: 1 }]);
   });
 
+  it('refuses to leave out dead letters, unless loss is asked for', async () => {
+    await withClient(clientId, store, async (client) => {
+      await publishAll(client, ['kept']);
+      for (const key of ['1', '2']) {
+        await client.keepDeadLetter(key, {
+          kind: RecordKind.Failed,
+          sequence: Number(key),
+          message: message('dead'),
+          enqueuedAt: 1,
+          reason: 'refused',
+          failedAt: 2,
+        });
+      }
+    });
+    await assert.rejects(exported(), {
+      code: 'ERR_EXPORT_LOSS',
+      message: /cannot hold all .*: 2 dead letters\..*JSONL/,
+    });
+    const { lost } = await withClient(clientId, store, (client) => exportMcpsV1(client.copy(), { allowLoss: true }));
+    assert.equal(lost.deadLetters, 2);
+    assert.equal((await exported(true)).inflight.length, 1);
+  });
+
   it('holds 65,535 messages; of more, the oldest when loss is asked for, never a cut file', async function () {
     this.timeout(60_000);
     await withClient(clientId, store, async (client) => {

@@ -70,7 +70,7 @@ function isPossible(action: Action, { status, paused }: Session): boolean {
   }
 }
 
-function obstacleTo(action: Action, { status, paused, queued, deadLetters }: Session): Obstacle | undefined {
+function obstacleTo(action: Action, { status, paused, queued, deadLetters, asOf }: Session): Obstacle | undefined {
   switch (action) {
     case 'flush':
       return status === 'connected' && !paused ? undefined : 'not-sending';
@@ -78,7 +78,7 @@ function obstacleTo(action: Action, { status, paused, queued, deadLetters }: Ses
     case 'discard':
       return hasDeadLetters(deadLetters) ? undefined : 'no-dead-letters';
     case 'purge':
-      return queued > 0 ? undefined : 'nothing-queued';
+      return queued > 0 || asOf === 'snapshot' ? undefined : 'nothing-queued';
     default:
       return undefined;
   }

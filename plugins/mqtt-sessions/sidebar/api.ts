@@ -1,3 +1,4 @@
+import type { CleanUpPreview } from '../../../src/admin/clean-up';
 import type { SessionInfo } from '../../../src/admin/session-info';
 import type { DescribedError } from '../../../src/errors';
 import type { FailedRequest } from './editor';
@@ -22,7 +23,10 @@ const ROOT = 'mqtt-sessions';
 export const api = {
   mayWrite: async () => (await request<{ write: boolean }>('GET', `${ROOT}/permissions`)).write,
   sessions: (query: Query) => request<Page>('GET', address(`${ROOT}/sessions`, query)),
+  /** Counts what a list does not. */
   info: (session: Session) => request<SessionInfo>('GET', of(session)),
+  /** What clean-up would delete now. */
+  cleanUpPreview: (store: string) => request<CleanUpPreview>('GET', `${ROOT}/${encodeURIComponent(store)}/cleanup`),
   statistics: (session: Session) => request<Record<string, unknown>>('GET', `${of(session)}/stats`),
   messages: async (session: Session) =>
     (await request<{ messages: MessagePreview[] }>('GET', `${of(session)}/messages`)).messages,

@@ -6,7 +6,7 @@ import type { Formats } from './format';
 import { Graph } from './graph';
 import { SectionView } from './section-view';
 import { SECTIONS } from './sections';
-import { drainingText, factsOf, levelOf, marksOf, nameOf, stateText } from './session-texts';
+import { drainingText, factsOf, levelOf, marksOf, nameOf, reasonText, stateText } from './session-texts';
 import type { Session, Store, Text } from './types';
 
 export interface DetailsViewOptions {
@@ -21,6 +21,7 @@ export class DetailsView {
   readonly element: HTMLElement;
   readonly #heading = element('h3', { tabindex: -1, class: 'mqtt-sessions-heading' });
   readonly #state = element('p', { class: 'mqtt-sessions-state' });
+  readonly #reason = element('p', { class: 'mqtt-sessions-state' });
   readonly #notice = element('p', { class: 'mqtt-sessions-notices', role: 'alert' });
   readonly #progressBar = element('span');
   readonly #progress: HTMLElement;
@@ -32,6 +33,8 @@ export class DetailsView {
   readonly #sections: SectionView[];
   #session: Session | undefined;
   #now = Date.now();
+  /** What was asked to be counted last: a session, as its files were. */
+  #counted = '';
   #stores: readonly Store[] = [];
 
   constructor(private readonly options: DetailsViewOptions) {
@@ -55,6 +58,7 @@ export class DetailsView {
         element('div', { class: 'mqtt-sessions-title' }, [back, this.#heading]),
         this.#notice,
         this.#state,
+        this.#reason,
         this.#progress,
         this.#figure,
         this.#actions,
@@ -97,6 +101,7 @@ export class DetailsView {
     if (session === undefined) return false;
     setText(this.#notice, '');
     this.#show(session, now, mayWrite);
+    if (isSeen()) await this.#count(session);
     if (isSeen()) await Promise.all(this.#sections.map((section) => section.update()));
     return true;
   }
@@ -121,6 +126,7 @@ export class DetailsView {
     const states = [stateText(session, text, formats, now), ...marksOf(session, text, formats)];
     if (draining !== undefined) states.push(drainingText(draining, text, formats));
     setText(this.#state, states.join(' · '));
+    setText(this.#reason, reasonText(session, text));
     this.#progress.hidden = progress === undefined;
     const percent = String(Math.round((progress ?? 0) * 100));
     setAttribute(this.#progress, 'aria-valuenow', percent);
@@ -129,6 +135,15 @@ export class DetailsView {
     this.#showFacts(factsOf(session, text, formats, now, this.#stores));
     this.#showActions(mayWrite ? offeredActions(session) : []);
     for (const section of this.#sections) section.show(session, mayWrite);
+  }
+
+  /** Has a session counted that the list knows by its snapshot only, once for each state of its files: the next update shows it. */
+  async #count(session: Session): Promise<void> {
+    const { store, key, asOf, status, lastAccessAt, fileBytes } = session;
+    const state = [store, key, lastAccessAt, fileBytes].join(' ');
+    if (asOf === 'now' || status !== 'stored' || session.clientId === '' || state === this.#counted) return;
+    this.#counted = state;
+    await api.info(session);
   }
 
   #showFacts(facts: readonly [string, string][]): void {

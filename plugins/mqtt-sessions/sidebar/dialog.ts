@@ -51,7 +51,8 @@ export function ask({ title, texts, fields = [], confirm, cancel, destroys = fal
         (first ?? (destroys ? cancelButton : confirmButton))?.focus();
       },
       close() {
-        RED.keyboard.enable();
+        // After the key that closed it: the editor would look for its target, which is gone.
+        setTimeout(() => RED.keyboard.enable());
         dialog.dialog('destroy');
         content.remove();
         resolve(isAgreed);

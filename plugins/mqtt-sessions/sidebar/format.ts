@@ -48,7 +48,8 @@ export function formatsFor(language: string): Formats {
       const [unit, length] = DURATION_UNITS.find(([, length]) => ms >= length) ?? (['second', 1_000] as const);
       return durations.get(unit)?.format(Math.max(0, Math.floor(ms / length))) ?? '';
     },
-    percent: (share) => shares.format(share),
+    // What there is never looks like nothing.
+    percent: (share) => (share > 0 && share < 0.01 ? `<${shares.format(0.01)}` : shares.format(share)),
     time: (at) => times.format(at),
   };
 }

@@ -6,7 +6,7 @@ import { rowTexts } from './session-texts';
 import type { Page, Session, Text } from './types';
 import { VirtualList } from './virtual-list';
 
-const STATES = ['all', 'messages', 'trouble', 'orphaned', 'failed', 'expired'];
+const STATES = ['all', 'messages', 'trouble', 'orphaned', 'failed', 'expired', 'unused'];
 const SORTS = ['messages', 'clientId', 'status', 'broker', 'oldest', 'bytes', 'deadLetters', 'expiry'];
 
 export interface ListViewOptions {
@@ -113,7 +113,7 @@ export class ListView {
     setText(this.#notices, messages.join('\n'));
   }
 
-  #showSummary({ total, matching, messages, messageBytes, counts, stores }: Page): void {
+  #showSummary({ total, matching, messages, messageBytes, uncounted, counts, stores }: Page): void {
     const { text, formats } = this.options;
     for (const option of this.#state.options) {
       const count = formats.count(counts[option.value] ?? 0);
@@ -124,7 +124,9 @@ export class ListView {
       messages: formats.count(messages),
       bytes: formats.bytes(messageBytes),
     };
-    setText(this.#summary, matching === 0 ? '' : text(messages === 0 ? 'summary-empty' : 'summary', values));
+    const sum = text(messages === 0 && uncounted === 0 ? 'summary-empty' : 'summary', values);
+    const more = uncounted === 0 ? '' : ` · ${text('summary-uncounted', { count: formats.count(uncounted) })}`;
+    setText(this.#summary, matching === 0 ? '' : sum + more);
     this.#empty.hidden = matching > 0;
     const empty = text(emptyKey(total, stores.length));
     setText(this.#empty, empty);

@@ -1,20 +1,18 @@
 import type { Action } from './action-rules';
+import { adoptDialog } from './adopting';
 import { api } from './api';
-import { ask, checkbox, labelled, notify } from './dialog';
-import { select } from './elements';
+import { cleanUpDialog } from './cleaning-up';
+import { checkbox, notify } from './dialog';
 import { failureText } from './failure-text';
-import type { Formats } from './format';
-import { nameOf, storeName } from './session-texts';
+import { askLoss, type LossContext } from './loss';
+import { nameOf } from './session-texts';
 import { exportDialog, importDialog } from './transfers';
 import type { Page, Session, Text } from './types';
 
 /** How long "wait until sent" waits; proxies give up soon after. */
 const FLUSH_MS = 30_000;
 
-export interface ActionContext {
-  text: Text;
-  formats: Formats;
-}
+export type ActionContext = LossContext;
 
 /** Performs an action on a session, after asking where something is lost. Says what came of it. Never throws. */
 export async function perform(action: Action, session: Session, context: ActionContext): Promise<void> {
@@ -27,38 +25,23 @@ export async function perform(action: Action, session: Session, context: ActionC
 /** Imports into the session that a file names. */
 export async function importInto({ stores }: Page, { text, formats }: ActionContext): Promise<void> {
   await reported(text, async () => {
-    const answer = await importDialog({ stores }, text, formats);
-    if (answer !== undefined) notify(importedText(answer, text, formats), 'success');
+    const answer = await importDialog({ stores }, { text, formats });
+    if (answer !== undefined) notify(importedText(answer, { text, formats }), 'success');
   });
 }
 
 /** Deletes what has expired in one store. */
-export async function cleanUpStore({ stores }: Page, { text, formats }: ActionContext): Promise<void> {
+export async function cleanUpStore(page: Page, { text, formats }: ActionContext): Promise<void> {
   await reported(text, async () => {
-    const expired = await Promise.all(stores.map(({ id }) => api.sessions({ store: id, state: 'expired', limit: 1 })));
-    const losses = stores.map((store, index) => {
-      const { matching = 0, messages = 0, messageBytes = 0 } = expired[index] ?? {};
-      const values = {
-        store: storeName(store),
-        count: formats.count(matching),
-        messages: formats.count(messages),
-        bytes: formats.bytes(messageBytes),
-      };
-      return [store.id, text('cleanup.store', values)] as const;
-    });
-    const store = select(text('store'), losses);
-    const isAgreed = await ask({
-      title: text('action.cleanup'),
-      texts: [text('cleanup.explain')],
-      fields: [labelled(text('store'), store)],
-      confirm: text('action.cleanup'),
-      cancel: text('cancel'),
-      destroys: true,
-    });
-    if (!isAgreed) return;
-    const { count = 0, deadLetters = 0 } = await api.cleanUp(store.value);
+    const store = await cleanUpDialog(page, { text, formats });
+    if (store === undefined) return;
+    const { count = 0, deadLetters = 0, quarantined = 0 } = await api.cleanUp(store);
     notify(
-      text('done.cleanup', { count: formats.count(Number(count)), failed: formats.count(Number(deadLetters)) }),
+      text('done.cleanup', {
+        count: formats.count(Number(count)),
+        failed: formats.count(Number(deadLetters)),
+        quarantined: formats.count(Number(quarantined)),
+      }),
       'success',
     );
   });
@@ -72,8 +55,8 @@ async function performed(action: Action, session: Session, context: ActionContex
     case 'export':
       return (await exportDialog(session, text, name)) ? text('done.export', { name }) : undefined;
     case 'import': {
-      const answer = await importDialog({ stores: [], session }, text, formats);
-      return answer === undefined ? undefined : importedText(answer, text, formats);
+      const answer = await importDialog({ stores: [], session }, context);
+      return answer === undefined ? undefined : importedText(answer, { text, formats });
     }
     case 'adopt':
       return adopt(session, context);
@@ -114,72 +97,14 @@ async function performed(action: Action, session: Session, context: ActionContex
   }
 }
 
-/** Says how much would be lost. The dead letters of a session that is not open are counted for it, if it can be read. */
-async function askLoss(
-  action: 'delete' | 'purge' | 'discard',
-  session: Session,
-  { text, formats }: ActionContext,
-  fields: HTMLElement[] = [],
-): Promise<boolean> {
-  const { messages, messageBytes, queued, subscriptions, asOf, error } = session;
-  const isKnown = asOf === 'now' || error !== undefined;
-  const deadLetters = isKnown ? session.deadLetters : (await api.failed(session, 1)).total;
-  const values = {
-    name: nameOf(session, text),
-    messages: formats.count(messages),
-    queued: formats.count(queued),
-    bytes: formats.bytes(messageBytes),
-    failed: deadLetters.count === undefined ? text('unknown') : formats.count(deadLetters.count),
-    failedBytes: formats.bytes(deadLetters.bytes),
-    subscriptions: formats.count(subscriptions),
-  };
-  const more = asOf === 'snapshot' ? [text('loss.snapshot')] : [];
-  return ask({
-    title: text(`action.${action}`),
-    texts: [text(`loss.${action}`, values), ...more, text('loss.final')],
-    fields,
-    confirm: text(`action.${action}`),
-    cancel: text('cancel'),
-    destroys: true,
-  });
+async function adopt(session: Session, context: ActionContext): Promise<string | undefined> {
+  const from = await adoptDialog(session, context);
+  if (from === undefined) return undefined;
+  await api.act(session, 'adopt', { from });
+  return context.text('done.adopt', { name: from, to: nameOf(session, context.text) });
 }
 
-/** Of the sessions of the same store that nobody uses. */
-async function adopt(session: Session, { text, formats }: ActionContext): Promise<string | undefined> {
-  const { sessions } = await api.sessions({ store: session.store, sort: 'messages', limit: 500 });
-  const others = sessions.filter(
-    ({ status, key, error }) => status === 'stored' && key !== session.key && error === undefined,
-  );
-  if (others.length === 0) {
-    await ask({
-      title: text('action.adopt'),
-      texts: [text('adopt.none')],
-      confirm: text('ok'),
-      cancel: text('cancel'),
-    });
-    return undefined;
-  }
-  const from = select(
-    text('adopt.from'),
-    others.map((other) => [
-      other.clientId,
-      text('adopt.option', { name: nameOf(other, text), count: formats.count(other.messages) }),
-    ]),
-  );
-  const name = nameOf(session, text);
-  const isAgreed = await ask({
-    title: text('action.adopt'),
-    texts: [text('adopt.explain', { name })],
-    fields: [labelled(text('adopt.from'), from)],
-    confirm: text('action.adopt'),
-    cancel: text('cancel'),
-  });
-  if (!isAgreed) return undefined;
-  await api.act(session, 'adopt', { from: from.value });
-  return text('done.adopt', { name: from.value, to: name });
-}
-
-function importedText(answer: Record<string, unknown>, text: Text, formats: Formats): string {
+function importedText(answer: Record<string, unknown>, { text, formats }: LossContext): string {
   return text('done.import', {
     name: String(answer.clientId ?? ''),
     count: formats.count(Number(answer.messages ?? 0)),

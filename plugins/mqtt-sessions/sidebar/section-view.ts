@@ -1,6 +1,6 @@
 import { element } from './elements';
 import { failureText } from './failure-text';
-import type { Section, SectionContext } from './sections';
+import { isInUse, type Section, type SectionContext } from './sections';
 import type { Session } from './types';
 
 /** What is shown is loaded again after this long; at the next update when the session's numbers have changed. */
@@ -49,7 +49,7 @@ export class SectionView {
     const session = this.#session;
     if (session === undefined) return;
     // Nothing happens in a session that nobody uses, and its dead letters can only be read by opening it.
-    const unchanged = session.asOf === 'now' ? RELOAD_MS : Number.POSITIVE_INFINITY;
+    const unchanged = isInUse(session) ? RELOAD_MS : Number.POSITIVE_INFINITY;
     const interval = numbersOf(session) === this.#loadedNumbers ? unchanged : 0;
     if (performance.now() - this.#loadedAt >= interval) await this.#load();
   }

@@ -24,7 +24,7 @@ export interface SectionContext {
 const FAILED_SHOWN = 20;
 
 /** By a broker node of this process. */
-const isInUse = ({ status }: Session) => status !== 'stored' && status !== 'locked';
+export const isInUse = ({ status }: Session) => status !== 'stored' && status !== 'locked';
 const isUsable = ({ status, clientId }: Session) => status !== 'locked' && status !== 'opening' && clientId !== '';
 
 export const SECTIONS: readonly Section[] = [

@@ -1,5 +1,6 @@
 import { hasDeadLetters } from '../../../src/admin/dead-letter-count';
 import { type Draining, drainingOf } from './draining';
+import { errorText } from './error-text';
 import type { Formats } from './format';
 import type { Session, Store, Text } from './types';
 
@@ -22,9 +23,6 @@ export interface RowTexts {
   /** Of a queue that becomes shorter, 0 to 1. */
   progress: number | undefined;
 }
-
-/** A limit is worth showing from here on. */
-const SHARE_SHOWN = 0.01;
 
 /** What a store is called: its name, or where it is. */
 export function storeName({ name, path }: Store): string {
@@ -53,9 +51,13 @@ export function rowTexts(
     name: nameOf(session, text),
     level: levelOf(session),
     status: isUnreachable(session) ? text('status.retrying') : statusText(session, text),
-    state: draining === undefined ? stateText(session, text, formats, now) : drainingText(draining, text, formats),
+    state: joined([
+      stateText(session, text, formats, now),
+      draining === undefined ? '' : drainingText(draining, text, formats),
+      firstSentence(reasonText(session, text)),
+    ]),
     holds: holdsText(session, text, formats, now),
-    where: [session.broker, store === undefined ? '' : storeName(store)].filter((part) => part !== '').join(' · '),
+    where: joined([session.broker, store === undefined ? '' : storeName(store)]),
     marks: marksOf(session, text, formats),
     progress: draining?.share,
   };
@@ -70,17 +72,33 @@ export function drainingText({ share, perSecond, leftMs }: Draining, text: Text,
   });
 }
 
+/** Why it is not connected, or cannot be opened or read; empty: there is no reason. */
+export function reasonText({ status, error, connectionError }: Session, text: Text): string {
+  // Who has it is its state.
+  const reason = status === 'locked' ? undefined : (error ?? connectionError);
+  return reason === undefined ? '' : errorText(reason, text);
+}
+
+/** Without what explains it, and the advice. */
+function firstSentence(text: string): string {
+  return /^.*?[.;](?=\s)/s.exec(text)?.[0].slice(0, -1) ?? text;
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
 /** The client id; where that is not known, the name of the directory. */
 export function nameOf({ clientId, key }: Session, text: Text): string {
   return clientId === '' ? text('unknown-client-id', { key }) : clientId;
 }
 
-export function levelOf({ status, orphaned, error, paused, messages }: Session): Level {
+export function levelOf({ status, orphaned, error, paused, messages, asOf }: Session): Level {
   if (error !== undefined || orphaned || status === 'locked') return 'bad';
   if (status === 'retrying') return 'bad';
   if (paused || status === 'connecting' || status === 'opening') return 'wait';
   if (status === 'connected') return 'good';
-  return messages > 0 ? 'wait' : 'idle';
+  return messages > 0 || asOf === 'snapshot' ? 'wait' : 'idle';
 }
 
 /** The last attempt has failed; this one may, too. */
@@ -104,17 +122,25 @@ export function stateText(session: Session, text: Text, formats: Formats, now: n
 }
 
 function holdsText(session: Session, text: Text, formats: Formats, now: number): string {
-  const { messages, queued, inflight, messageBytes, oldestEnqueuedAt, usedShare, deadLetters } = session;
+  const { messages, queued, inflight, messageBytes, oldestEnqueuedAt, maxBytes, deadLetters } = session;
+  const uncounted = uncountedText(session, text, formats);
+  if (messages === 0 && uncounted !== '') return uncounted;
   if (messages === 0) return text(hasDeadLetters(deadLetters) ? 'holds.only-dead-letters' : 'holds.nothing');
-  return [
+  return joined([
     text('holds.queued', { count: formats.count(queued) }),
     inflight > 0 ? text('holds.inflight', { count: formats.count(inflight) }) : '',
     formats.bytes(messageBytes),
     oldestEnqueuedAt > 0 ? text('holds.oldest', { age: formats.duration(now - oldestEnqueuedAt) }) : '',
-    usedShare >= SHARE_SHOWN ? text('holds.share', { percent: formats.percent(usedShare) }) : '',
-  ]
-    .filter((part) => part !== '')
-    .join(' · ');
+    text('holds.share', { percent: formats.percent(Math.min(1, messageBytes / maxBytes)) }),
+    uncounted,
+  ]);
+}
+
+/** That the numbers are of a snapshot, and of when; empty: they are exact. */
+export function uncountedText({ asOf, lastAccessAt, messages }: Session, text: Text, formats: Formats): string {
+  if (asOf === 'now') return '';
+  if (lastAccessAt === 0) return text('uncounted.never');
+  return text(messages === 0 ? 'uncounted.nothing' : 'uncounted.some', { time: formats.time(lastAccessAt) });
 }
 
 /** What is out of the ordinary. */
@@ -153,7 +179,7 @@ export function factsOf(
       label('bytes'),
       text('of-limit', {
         bytes: formats.bytes(session.messageBytes),
-        percent: formats.percent(session.usedShare),
+        percent: formats.percent(Math.min(1, session.messageBytes / maxBytes)),
         limit: formats.bytes(maxBytes),
       }),
     ],
@@ -177,6 +203,8 @@ export function factsOf(
   if (trend !== undefined && trend.fallingPerSecond > 0) {
     facts.splice(2, 0, [label('rate'), text('per-second', { rate: formats.count(trend.fallingPerSecond) })]);
   }
+  const uncounted = uncountedText(session, text, formats);
+  if (uncounted !== '') facts.unshift([label('counted'), uncounted]);
   return facts;
 }
 

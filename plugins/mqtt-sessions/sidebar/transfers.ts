@@ -1,9 +1,13 @@
 import { api } from './api';
 import { ask, checkbox, labelled, notify } from './dialog';
-import { element, select } from './elements';
-import type { Formats } from './format';
+import { element, select, setText } from './elements';
+import { clientIdOf, FILE_HEAD_BYTES } from './file-head';
+import { askLoss, type LossContext } from './loss';
 import { storeName } from './session-texts';
 import type { Page, Session, Text } from './types';
+
+/** Most that one request for sessions is answered with. */
+const PAGE_SESSIONS = 500;
 
 /** Asks for the format and downloads the file. @returns whether it was. @throws EndpointError. */
 export async function exportDialog(session: Session, text: Text, name: string): Promise<boolean> {
@@ -12,14 +16,16 @@ export async function exportDialog(session: Session, text: Text, name: string): 
     ['mcps1', text('export.mcps1')],
   ]);
   const loss = checkbox(text('export.allow-loss'));
+  const leftOut = element('p', { class: 'mqtt-sessions-hint', role: 'status' });
   loss.element.hidden = true;
   format.addEventListener('change', () => {
     loss.element.hidden = format.value !== 'mcps1';
+    setText(leftOut, format.value === 'mcps1' ? text('export.left-out') : '');
   });
   const isAgreed = await ask({
     title: text('action.export'),
     texts: [text('export.explain', { name })],
-    fields: [labelled(text('export.format'), format), loss.element],
+    fields: [labelled(text('export.format'), format), leftOut, loss.element],
     confirm: text('action.export'),
     cancel: text('cancel'),
   });
@@ -35,22 +41,15 @@ export async function exportDialog(session: Session, text: Text, name: string): 
  */
 export async function importDialog(
   { stores, session }: { stores: Page['stores']; session?: Session },
-  text: Text,
-  formats: Formats,
+  context: LossContext,
 ): Promise<Record<string, unknown> | undefined> {
+  const { text } = context;
   const file = element('input', { type: 'file', accept: '.jsonl,.mcps,.json,application/x-ndjson' });
   const store = select(
     text('store'),
     stores.map((store) => [store.id, storeName(store)]),
   );
   const replace = checkbox(text('import.replace'));
-  const lost =
-    session === undefined
-      ? text('import.replace-hint')
-      : text('import.replace-loss', {
-          count: formats.count(session.messages),
-          bytes: formats.bytes(session.messageBytes),
-        });
   const isAgreed = await ask({
     title: text('action.import'),
     texts: [text(session === undefined ? 'import.explain' : 'import.explain-session')],
@@ -58,7 +57,7 @@ export async function importDialog(
       ...(session === undefined && stores.length > 1 ? [labelled(text('store'), store)] : []),
       labelled(text('import.file'), file),
       replace.element,
-      element('p', { class: 'mqtt-sessions-hint' }, [lost]),
+      element('p', { class: 'mqtt-sessions-hint' }, [text('import.replace-hint')]),
     ],
     confirm: text('action.import'),
     cancel: text('cancel'),
@@ -69,7 +68,23 @@ export async function importDialog(
     notify(text('import.no-file'), 'error');
     return undefined;
   }
-  return api.importFile(session?.store ?? store.value, session, chosen, replace.input.checked);
+  const storeId = session?.store ?? store.value;
+  if (replace.input.checked) {
+    const replaced = session ?? (await sessionNamedIn(chosen, storeId));
+    if (replaced !== undefined && !(await askLoss('replace', replaced, context))) return undefined;
+  }
+  return api.importFile(storeId, session, chosen, replace.input.checked);
+}
+
+/** The session that a file would be imported into, if there is one. A file that names none is refused by the endpoint. */
+async function sessionNamedIn(file: Blob, store: string): Promise<Session | undefined> {
+  const clientId = clientIdOf(new Uint8Array(await file.slice(0, FILE_HEAD_BYTES).arrayBuffer()));
+  if (clientId === undefined) return undefined;
+  for (let offset = 0; ; offset += PAGE_SESSIONS) {
+    const page = await api.sessions({ store, text: clientId, sort: 'clientId', offset, limit: PAGE_SESSIONS });
+    const found = page.sessions.find((one) => one.clientId === clientId);
+    if (found !== undefined || offset + PAGE_SESSIONS >= page.matching) return found;
+  }
 }
 
 function download(file: Blob, name: string): void {

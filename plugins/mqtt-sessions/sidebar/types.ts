@@ -5,7 +5,7 @@ import type { DescribedError } from '../../../src/errors';
 
 export interface Trend {
   depths: number[];
-  peak: number;
+  begunWith: number;
   fallingPerSecond: number;
 }
 
@@ -24,6 +24,7 @@ export interface Page {
   matching: number;
   messages: number;
   messageBytes: number;
+  uncounted: number;
   counts: Record<string, number>;
   offset: number;
   stores: Store[];

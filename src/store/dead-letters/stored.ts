@@ -73,9 +73,22 @@ export class StoredDeadLetters<R> {
     });
   }
 
-  /** The dead letters, oldest first. One that cannot be read has its reason in place of the record. */
-  async *records(): AsyncGenerator<{ entry: Entry; record: R } | { entry: Entry; fault: string }> {
+  /** What they take on the disk. */
+  get bytes(): number {
+    return this.scanned.entries.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** When they became dead letters. */
+  get times(): number[] {
+    return this.scanned.entries.map(({ keptAt }) => keptAt);
+  }
+
+  /**
+   * The dead letters with an id above `after`, oldest first. One that cannot be read has its reason in place of the record.
+   */
+  async *records(after = 0): AsyncGenerator<{ entry: Entry; record: R } | { entry: Entry; fault: string }> {
     for (const entry of this.scanned.entries) {
+      if (entry.id <= after) continue;
       const bytes = await readFully(this.file, entry.offset, entry.size);
       if (!isEntry(this.key, bytes, entry.id)) {
         yield { entry, fault: 'its checksum does not hold' };

@@ -1,7 +1,15 @@
 import * as assert from 'node:assert/strict';
+import type { FileSystem } from '../../../src/store/file-system';
 import { MemoryDisk } from '../../support/memory-disk';
 import { message, type TextRecord } from '../text-codec';
 import { FAILED, idsOf, keep, listed, openPlant } from './support';
+
+/** A member of `disk` as it is, but for `open`. */
+function member(disk: MemoryDisk, name: string | symbol, open: FileSystem['open']): unknown {
+  if (name === 'open') return open;
+  const value: unknown = Reflect.get(disk, name, disk);
+  return typeof value === 'function' ? value.bind(disk) : value;
+}
 
 describe('dead letters on a failing disk', function () {
   this.timeout(60_000);
@@ -76,6 +84,44 @@ describe('dead letters on a failing disk', function () {
     await keep(session, 'b');
     assert.notEqual((await disk.status(FAILED)).inode, old);
     assert.deepEqual(await listed(session), ['a', 'b']);
+    await session.close();
+  });
+
+  it('go to a new file when the name of the last one may not be durable, also when closing that one fails', async () => {
+    const disk = new MemoryDisk();
+    let isArmed = false;
+    let isRenamed = false;
+    const failed: string[] = [];
+    const failOnce = (call: string) => {
+      if (!isRenamed || failed.includes(call)) return;
+      failed.push(call);
+      throw Object.assign(new Error(`EIO: ${call}`), { code: 'EIO' });
+    };
+    disk.onCall = (_, operation, file) => {
+      if (isArmed && operation === 'rename' && file.includes('failed.mcpj')) isRenamed = true;
+      if (operation === 'syncDirectory') failOnce(operation);
+    };
+    const open: FileSystem['open'] = async (name, access) => {
+      const file = await disk.open(name, access);
+      if (!name.includes('failed.mcpj')) return file;
+      const close = file.close.bind(file);
+      file.close = async () => {
+        await close();
+        failOnce('close');
+      };
+      return file;
+    };
+    const { session } = await openPlant(new Proxy(disk, { get: (target, name) => member(target, name, open) }));
+    const large = 'a'.repeat(200_000);
+    await keep(session, large, 'b');
+    const ids = await idsOf(session, large);
+    isArmed = true;
+    // Told is why it could not be done, not what failed on the way out.
+    await assert.rejects(session.deadLetters.remove(ids), /EIO: syncDirectory/);
+    assert.deepEqual(failed, ['syncDirectory', 'close']);
+    const unsure = (await disk.status(FAILED)).inode;
+    await keep(session, 'c');
+    assert.notEqual((await disk.status(FAILED)).inode, unsure);
     await session.close();
   });
 
