@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { discardDeadLetters } from '../../src/admin/dead-letters';
+import { discardDeadLetters, listDeadLetters } from '../../src/admin/dead-letters';
 import type { SessionInfo } from '../../src/admin/session-info';
 import { describeSession, listSessions } from '../../src/admin/sessions';
 import { FAILED_NAME } from '../../src/store/dead-letters/failed-file';
 import { openSessionStore, type SessionStore } from '../../src/store/session-store';
 import { temporaryDirectory } from '../store/support';
-import { sessionPath, storeDeadLetters, storeQueue } from './storage-fixture';
+import { contentOf, sessionPath, storeDeadLetters, storeQueue } from './storage-fixture';
 
 describe('dead letters of sessions that nobody has open', () => {
   const directory = temporaryDirectory();
@@ -69,6 +69,21 @@ describe('dead letters of sessions that nobody has open', () => {
     fs.utimesSync(failedFile(), later, later);
     assert.deepEqual(Object.keys((await listed()).deadLetters), ['bytes']);
     assert.equal((await describeSession(context(), 'given-up')).deadLetters.count, 2);
+  });
+
+  it('are listed page by page, and nothing is changed by it', async () => {
+    const before = contentOf(storage());
+    const first = await listDeadLetters(context(), 'given-up', { limit: 1 });
+    assert.deepEqual([first.deadLetters.length, first.total.count], [1, 2]);
+    const second = await listDeadLetters(context(), 'given-up', { after: first.next ?? 0, limit: 1 });
+    const [one, other] = [...first.deadLetters, ...second.deadLetters];
+    assert.deepEqual(
+      [one, other].map((letter) => letter?.message.payload.toString()),
+      ['dead letter 1', 'dead letter 2'],
+    );
+    assert.equal(second.next, undefined);
+    assert.deepEqual(contentOf(storage()), before);
+    assert.deepEqual((await listDeadLetters(context(), 'queue')).deadLetters, []);
   });
 
   it('are told without a look into their file', async () => {
