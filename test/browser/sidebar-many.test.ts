@@ -9,8 +9,8 @@ const SESSIONS = 1_000;
 const BACKLOG = 1_000_000;
 /** Nobody has that name. */
 const HOST = 'mqtt.line-7.plant.invalid';
-/** Of one task of the page, after which it is felt. */
-const TASK_MS_MAX = 500;
+/** Of the whole way through the list, with six views of it: less than a single view with a row for each session. */
+const ROWS_MADE_MAX = 500;
 
 /** All of them are on the disk; the one with the backlog is in use, by a broker node whose broker is not there. */
 describe('the sidebar with 1,000 sessions and a million messages', function () {
@@ -36,12 +36,13 @@ describe('the sidebar with 1,000 sessions and a million messages', function () {
     await nodeRed?.stop();
   });
 
-  it('lists them, goes to any place, and finds any, without a pause that is felt', async () => {
+  it('lists them, goes to any place, and finds any, with rows for no more than is in sight', async () => {
     const { page } = editor;
-    await page.evaluate(`window.longest = 0;
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-      }).observe({ type: 'longtask' });`);
+    await page.evaluate(`window.rowsMade = 0;
+      new MutationObserver((changes) => {
+        for (const { addedNodes } of changes)
+          for (const node of addedNodes) if (node.classList?.contains('mqtt-sessions-row')) window.rowsMade++;
+      }).observe(document.body, { childList: true, subtree: true });`);
     await sidebar.show();
     await page.getByText('Sessions: 1,000 · messages: 1,000,999').waitFor({ timeout: 30_000 });
     await sidebar.says('gateway', /Not connected, .*1,000,000 queued/, 30_000);
@@ -59,10 +60,8 @@ describe('the sidebar with 1,000 sessions and a million messages', function () {
     await page.getByRole('combobox', { name: 'Show' }).selectOption('all');
     await page.getByText('Sessions: 1,000 · messages: 1,000,999').waitFor();
     assert.ok((await rows.count()) < 80, `${await rows.count()} rows are in the document`);
-    assert.ok(
-      Number(await page.evaluate('window.longest')) < TASK_MS_MAX,
-      `${await page.evaluate('window.longest')} ms`,
-    );
+    const rowsMade = Number(await page.evaluate('window.rowsMade'));
+    assert.ok(rowsMade >= 20 && rowsMade < ROWS_MADE_MAX, `${rowsMade} rows were made on the way`);
   });
 
   it('shows the backlog, and the messages at its front', async () => {

@@ -129,9 +129,11 @@ export class TestBed {
     let sequence = FIRST_FED;
     const timer = setInterval(() => {
       const now = performance.now();
-      if (!this.#feedsPaused && this.publisher.openCount < FEED_OPEN_MAX) owed += ((now - fedAt) / 1000) * perSecond;
+      const isFeeding = !this.#feedsPaused && this.publisher.openCount < FEED_OPEN_MAX;
+      if (isFeeding) owed += ((now - fedAt) / 1000) * perSecond;
       fedAt = now;
-      for (; owed >= 1; owed--, sequence++) {
+      // What is owed waits as well: the first message of a feed, where a pause came before it.
+      for (; isFeeding && owed >= 1; owed--, sequence++) {
         for (const { topic, qos } of streams) this.publish(topic, sequence, qos, this.#nextBytes).catch(unexpected);
         this.#nextBytes = 0;
       }
