@@ -16,6 +16,8 @@ const SLOW = 30_000;
 const WATCHED_MS = 2_500;
 /** Of the clock of the page. */
 const SECOND_MS = 1_000;
+/** A browser under load starts one request some time after it was asked for, and the next one at once. */
+const JITTER_MS = 100;
 /** Height of the drawing: where a depth of 0 is. */
 const BOTTOM = 18;
 
@@ -186,7 +188,7 @@ describe('the sidebar while messages flow', function () {
     const updates = asked.filter(([name]) => /mqtt-sessions\/sessions\?/.test(name)).map(([, at]) => at);
     const gaps = updates.slice(1).map((at, index) => at - (updates[index] ?? 0));
     assert.ok(updates.length >= 5, `${updates.length} updates`);
-    assert.ok(Math.min(...gaps) >= SECOND_MS - 1, `updates after ${gaps.map(Math.round).join(', ')} ms`);
+    assert.ok(Math.min(...gaps) >= SECOND_MS - JITTER_MS, `updates after ${gaps.map(Math.round).join(', ')} ms`);
     // What a click opens is asked for at once, and then again with the updates, when it may be old.
     const statistics = asked.filter(([name]) => name.endsWith('/stats')).map(([, at]) => at);
     assert.equal(statistics.length, 1);

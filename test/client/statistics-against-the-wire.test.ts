@@ -214,10 +214,11 @@ describe('statistics, against what a proxy in between saw:', function () {
         wire.decide = (_direction, { cmd }) => (cmd === 'puback' ? 'drop' : 'forward');
         for (const payload of numbers(3)) await client.publish(message(payload, { topic: 'test/a' }));
         await waitFor(() => wire.publishes.toBroker.count === 3, { what: 'three messages on their way' });
-        wire.decide = () => 'forward';
         // Whoever connects with a clean session ends ours at the broker, and our connection with it.
         const other = await connectAsync(broker().url, { clientId: client.clientId, clean: true });
         await other.endAsync();
+        await waitFor(() => linkOf(client) === 'waiting', { what: 'the end of the connection' });
+        wire.decide = () => 'forward';
         await reconnect(client, scheduler);
         await drained(client);
         const { requeued, resends, messagesSent } = client.statistics();
